@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a model needs of a board's memories. All figures are bytes unless they say otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kernels(StrEnum):
+    """TFLM's two sets of kernels for Cortex-M."""
+
+    REFERENCE = "reference"
+    CMSIS_NN = "cmsis-nn"
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaUse:
+    """TFLM's arena. head: activations and scratch; tail: what persists; temporary: beside the tail during
+    AllocateTensors, before the head is laid out."""
+
+    kernels: Kernels
+    head_bytes: int
+    tail_bytes: int
+    temporary_bytes: int
+    scratch_bytes: Mapping[int, int]
+    """Scratch that an op asks for, by the op's index."""
+
+    @property
+    def used_bytes(self) -> int:
+        """What interpreter.arena_used_bytes() returns."""
+        return self.head_bytes + self.tail_bytes
+
+    @property
+    def arena_bytes(self) -> int:
+        """The smallest arena with which AllocateTensors succeeds."""
+        return max(self.used_bytes, self.tail_bytes + self.temporary_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class OpMemory:
+    """live_bytes: activations that live while the op runs, its inputs and outputs among them, scratch not."""
+
+    index: int
+    type: str
+    name: str
+    output_bytes: int
+    live_bytes: int
+    scratch_bytes: int
+    macs: int
+    live: tuple[tuple[str, int], ...]
+    """(tensor, bytes), in the order of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryReport:
+    """best_head: the head with the same order of ops and no overlap; head_bound: no such head is smaller."""
+
+    model: str
+    macs: int
+    ops: tuple[OpMemory, ...]
+    tflm: ArenaUse
+    best_head_bytes: int
+    head_bound_bytes: int
+    model_bytes: int
+    engine_bytes: int
+    """TFLM's code with exactly the ops of this model: an estimate."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def peak(self) -> OpMemory:
+        """The first op with the most live bytes, scratch included."""
+        return max(self.ops, key=lambda op: op.live_bytes + op.scratch_bytes)
+
+    @property
+    def flash_bytes(self) -> int:
+        return self.model_bytes + self.engine_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a model stands on a board: what it has, what the model leaves of it. Negative: missing."""
+
+    board: str
+    sram_bytes: int
+    """The largest region that can hold the arena."""
+    sram_region: str
+    flash_bytes: int
+    sram_left_bytes: int
+    flash_left_bytes: int
+
+    @property
+    def fits(self) -> bool:
+        return self.sram_left_bytes >= 0 and self.flash_left_bytes >= 0
