@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: parse, call one function, print its result. Only this file prints and exits."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sapmcu import __version__
+from sapmcu.errors import UserError
+
+BUG_EXIT_CODE = 70
+
+MODEL = click.argument("model", type=click.Path(path_type=Path))
+JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+BOARD_HELP = "A name that `sapmcu boards` lists, or a path to your own TOML."
+KERNELS = click.option(
+    "--tflm-kernels",
+    "kernels",
+    type=click.Choice(["reference", "cmsis-nn"]),
+    default="cmsis-nn",
+    show_default=True,
+    help="The kernels that your TFLM library is built with.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="sapmcu")
+def cli() -> None:
+    """From a trained network to a tested Cortex-M firmware, in the least SRAM.
+
+    \b
+    sapmcu convert model.h5 --board stm32h7     int8 model, memory report, firmware project
+    sapmcu memory model.tflite                  what the model needs, op by op
+    sapmcu boards                               what boards sapmcu knows
+    """
+
+
+@cli.command()
+@MODEL
+@click.option("--board", required=True, help=BOARD_HELP)
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Directory to write. Default: MODEL-BOARD, here.")
+@click.option("--force", is_flag=True, help="Replace the directory if sapmcu wrote it before.")
+@click.option(
+    "--samples",
+    help="Real inputs to find ranges with: .npy, .npz (x, optionally y), a directory of images, fashion-mnist, digits.",
+)
+@click.option("--normalize", help="How pixels become inputs: 0..1, -1..1, 0..255, or MEAN,STD.")
+@click.option("--strict", is_flag=True, help="No made-up samples: stop where real ones are missing.")
+@click.option("--per-layer", is_flag=True, help="List the quantization noise layer by layer, worst first.")
+@KERNELS
+@click.option("--dump-ir", type=click.Path(path_type=Path), help="Write the graph after every pass here.")
+@JSON
+def convert(as_json: bool, **options: Any) -> None:
+    """Turn MODEL (.h5, .keras, SavedModel, .onnx, .tflite) into an int8 model and a firmware project."""
+    from sapmcu.pipeline import ConvertOptions
+    from sapmcu.pipeline import convert as run_convert
+    from sapmcu.report import json_text, render_conversion
+
+    result = run_convert(ConvertOptions(**options, command=_command()), progress=_progress)
+    click.echo(json_text(result) if as_json else render_conversion(result))
+
+
+@cli.command()
+@MODEL
+@click.option("--board", help=BOARD_HELP)
+@KERNELS
+@JSON
+def memory(model: Path, board: str | None, kernels: str, as_json: bool) -> None:
+    """Show what MODEL (.tflite, or what convert reads) needs of SRAM and flash, op by op, before anything is built."""
+    from sapmcu.pipeline import report_memory
+    from sapmcu.report import json_text, render_memory
+
+    result = report_memory(model, board, kernels, progress=_progress)
+    click.echo(json_text(result) if as_json else render_memory(result))
+
+
+@cli.command()
+@click.argument("name", required=False)
+@JSON
+def boards(name: str | None, as_json: bool) -> None:
+    """List the boards, or all facts of the board NAME (or of your own TOML) with their sources."""
+    from sapmcu.pipeline import list_boards
+    from sapmcu.report import json_text, render_boards
+
+    result = list_boards(name)
+    click.echo(json_text(result) if as_json else render_boards(result))
+
+
+def _command() -> str:
+    """The command line as a user would type it."""
+    return " ".join(["sapmcu", *sys.argv[1:]])
+
+
+def _progress(text: str) -> None:
+    """One line of progress on stderr; stdout is the result."""
+    click.echo(text, err=True)
+
+
+def main() -> None:
+    """Entry point: errors become a sentence, a hint and an exit code."""
+    sys.exit(_guarded(lambda: cli.main(prog_name="sapmcu", standalone_mode=False)))
+
+
+def _guarded(command: Callable[[], Any]) -> int:
+    try:
+        command()
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return 130
+    except UserError as error:
+        _show(error)
+        return error.exit_code
+    except BrokenPipeError:  # the reader of our output, `head` for instance, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:
+        traceback.print_exc()
+        click.echo("error: this is a bug in sapmcu; please report it with the lines above and the model", err=True)
+        return BUG_EXIT_CODE
+    return 0
+
+
+def _show(error: UserError) -> None:
+    click.echo(f"error: {error.message}", err=True)
+    for line in error.details:
+        click.echo(f"  {line}", err=True)
+    if error.hint:
+        click.echo(f"hint: {error.hint}", err=True)
+
+
+if __name__ == "__main__":
+    main()
