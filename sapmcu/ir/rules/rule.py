@@ -18,6 +18,9 @@ Rule = Callable[[Op, Operands, Results], None]
 
 RULES: dict[type[Op], Rule] = {}
 
+MAX_RANK = 6
+"""Axes of a shape in TFLM, which doesn't check. Source: kernels/internal/runtime_shape.h, kMaxSmallSize."""
+
 T = TypeVar("T", bound=Op)
 
 
@@ -53,6 +56,22 @@ def optional(operands: Operands, index: int) -> Tensor | None:
 def need(condition: bool, sentence: str) -> None:
     if not condition:
         raise RuleError(sentence)
+
+
+def single(results: Results) -> Tensor:
+    """The only result."""
+    need(len(results) == 1, f"it gives 1 result, not {len(results)}")
+    return results[0]
+
+
+def need_type(tensor: Tensor, *dtypes: DType) -> None:
+    """One of these element types."""
+    need(tensor.dtype in dtypes, f"{tensor.name} is {tensor.dtype}; TFLM takes {', '.join(dtypes)}")
+
+
+def need_max_rank(*tensors: Tensor, rank: int = MAX_RANK) -> None:
+    for tensor in tensors:
+        need(len(tensor.shape) <= rank, f"{tensor.name} {list(tensor.shape)} has {len(tensor.shape)} axes, over {rank}")
 
 
 def need_rank(tensor: Tensor, rank: int) -> None:
