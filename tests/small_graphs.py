@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small graphs in the text form, for tests."""
+
+from sapmcu.ir.graph import Graph
+from sapmcu.ir.text import parse_text
+
+RESIDUAL = """
+graph residual "two convolutions and a shortcut"
+tensor x [1,4,4,2] int8 (0.5, -3)
+const filter [2,1,1,2] int8 axis 0 (0.25, 0) (0.5, 0) = 1 -2 3 4
+const bias [2] int32 axis 0 (0.125, 0) (0.25, 0) = 10 -10
+tensor a [1,4,4,2] int8 (0.25, 4)
+tensor b [1,4,4,2] int8 (0.5, 0)
+tensor y [1,4,4,2] int8 (0.75, 1)
+input x
+output y
+a = Conv2D(x, filter, bias, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), activation=4..127)
+b = Conv2D(a, filter, _, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), activation=-128..127)
+y = Add(b, x, activation=-128..127)
+"""
+
+
+def residual() -> Graph:
+    """Two 1×1 convolutions and an addition that reads the input again."""
+    return parse_text(RESIDUAL)
