@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results as JSON. `schema` grows when a key goes or changes its meaning; a contract test fixes the keys."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sapmcu.ir.memory import Fit, MemoryReport
+
+SCHEMA = 1
+
+
+def json_text(value: dict[str, Any]) -> str:
+    """One object with its schema number first, indented, the same text for the same value."""
+    return json.dumps({"schema": SCHEMA, **value}, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def memory_json(report: MemoryReport, fit: Fit | None) -> dict[str, Any]:
+    """What `sapmcu memory --json` prints, and the part `memory` of report.json."""
+    use = report.tflm
+    return {
+        "model": report.model,
+        "macs": report.macs,
+        "ops": [
+            {
+                "index": op.index,
+                "type": op.type,
+                "name": op.name,
+                "output_bytes": op.output_bytes,
+                "live_bytes": op.live_bytes,
+                "scratch_bytes": op.scratch_bytes,
+                "macs": op.macs,
+            }
+            for op in report.ops
+        ],
+        "tflm": {
+            "kernels": use.kernels.value,
+            "arena_bytes": use.arena_bytes,
+            "used_bytes": use.used_bytes,
+            "head_bytes": use.head_bytes,
+            "tail_bytes": use.tail_bytes,
+            "temporary_bytes": use.temporary_bytes,
+            "scratch_bytes": sum(use.scratch_bytes.values()),
+            "best_head_bytes": report.best_head_bytes,
+            "head_bound_bytes": report.head_bound_bytes,
+        },
+        "peak": {"op": report.peak.index, "live_bytes": report.peak.live_bytes},
+        "flash": {"model_bytes": report.model_bytes, "engine_bytes": report.engine_bytes},
+        "board": None if fit is None else fit_json(fit),
+        "notes": list(report.notes),
+    }
+
+
+def fit_json(fit: Fit) -> dict[str, Any]:
+    return {
+        "name": fit.board,
+        "fits": fit.fits,
+        "sram_region": fit.sram_region,
+        "sram_bytes": fit.sram_bytes,
+        "sram_left_bytes": fit.sram_left_bytes,
+        "flash_bytes": fit.flash_bytes,
+        "flash_left_bytes": fit.flash_left_bytes,
+    }

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results as text that reads well at 80 columns."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sapmcu.ir.memory import Fit, MemoryReport, OpMemory
+
+MAX_WIDTH = 120
+BAR_WIDTH = 10
+
+
+def render(*parts: RenderableType, width: int | None = None) -> str:
+    """Text without colour, as wide as the terminal (80 where there is none, 120 at most)."""
+    width = width or min(shutil.get_terminal_size((80, 24)).columns, MAX_WIDTH)
+    console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False, legacy_windows=False)
+    console.print(Group(*parts))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    return "\n".join(line.rstrip() for line in text.rstrip().splitlines())
+
+
+def number(value: int) -> str:
+    return f"{value:,}"
+
+
+def facts(rows: Sequence[tuple[str, str, str]]) -> Table:
+    """Name, figure, remark."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def render_memory(report: MemoryReport, fit: Fit | None, *, width: int | None = None) -> str:
+    """The page of `sapmcu memory`."""
+    title = Text(f"{report.model}: {number(report.macs)} MACs, {len(report.ops)} ops")
+    return render(title, Text(), op_table(report), Text(), memory_facts(report, fit), *_notes(report), width=width)
+
+
+def op_table(report: MemoryReport) -> Table:
+    """A row an op, with a bar of the bytes that live while it runs."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("op", justify="right", no_wrap=True)
+    table.add_column("type", no_wrap=True)
+    table.add_column("output", overflow="ellipsis", no_wrap=True, ratio=1)
+    for heading in ("out bytes", "live", "scratch"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True, min_width=BAR_WIDTH)
+    peak = report.peak
+    for op in report.ops:
+        scratch = number(op.scratch_bytes) if op.scratch_bytes else ""
+        table.add_row(
+            str(op.index),
+            op.type,
+            Text(_short(op.name)),
+            number(op.output_bytes),
+            number(op.live_bytes),
+            scratch,
+            bar(op, peak) + (" peak" if op is peak else ""),
+        )
+    return table
+
+
+def bar(op: OpMemory, peak: OpMemory) -> str:
+    length = round(BAR_WIDTH * op.live_bytes / max(peak.live_bytes, 1))
+    return "█" * max(length, 1)
+
+
+def _short(name: str) -> str:
+    """The telling end of a converter's name: 'model/conv1/Relu;model/bn/add;...' -> 'conv1/Relu'."""
+    first = name.split(";")[0]
+    return "/".join(first.split("/")[-2:])
+
+
+def memory_facts(report: MemoryReport, fit: Fit | None) -> Table:
+    """The sums, and how they stand on the board."""
+    use = report.tflm
+    peak = report.peak
+    parts = " + ".join(number(size) for _, size in peak.live)
+    rows = [
+        ("TFLM arena", number(use.arena_bytes), f"bytes, {use.kernels.value} kernels, Cortex-M"),
+        ("  head", number(use.head_bytes), f"activations and scratch; {_best_head(report)}"),
+        ("  tail", number(use.tail_bytes), "persistent: tensors, ops, multipliers"),
+        ("  temporaries", number(use.temporary_bytes), _temporaries(report)),
+        ("peak", number(peak.live_bytes), f"at op {peak.index} {peak.type}: {parts}"),
+        (
+            "flash",
+            number(report.flash_bytes),
+            f"model {number(report.model_bytes)}, engine about {number(report.engine_bytes)} (estimate)",
+        ),
+    ]
+    if fit is not None:
+        rows += [
+            (f"{fit.board} SRAM", number(fit.sram_bytes), f"{fit.sram_region}: {_left(fit.sram_left_bytes)}"),
+            (f"{fit.board} flash", number(fit.flash_bytes), _left(fit.flash_left_bytes)),
+        ]
+    return facts(rows)
+
+
+def _best_head(report: MemoryReport) -> str:
+    best = report.best_head_bytes
+    if best == report.tflm.head_bytes == report.head_bound_bytes:
+        return "optimal for this order"
+    if best == report.head_bound_bytes:
+        return f"optimum of this order {number(best)}"
+    return f"best found for this order {number(best)}, none is below {number(report.head_bound_bytes)}"
+
+
+def _temporaries(report: MemoryReport) -> str:
+    use = report.tflm
+    if use.arena_bytes > use.used_bytes:
+        return "beside the tail while allocating: they decide the arena here"
+    return "beside the tail while allocating, within the arena"
+
+
+def _left(left_bytes: int) -> str:
+    return f"{number(left_bytes)} left" if left_bytes >= 0 else f"{number(-left_bytes)} TOO LITTLE"
+
+
+def _notes(report: MemoryReport) -> list[RenderableType]:
+    return [Text()] + [Text(f"note: {note}") for note in report.notes] if report.notes else []
