@@ -2,16 +2,18 @@
 """Integer forms of real factors, with TFLM's roundings.
 
 Source: tflite-micro 90b983c2, tensorflow/lite/kernels/internal/{quantization_util.cc,common.cc} and gemmlowp's
-fixedpoint.h. TFLM is built without TFLITE_SINGLE_ROUNDING: two roundings.
+fixedpoint.h. TFLM is built without TFLITE_SINGLE_ROUNDING: two roundings. Values are 32-bit numbers held in int64.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
-from sapmcu.ir.graph import Array
+from sapmcu.ir.graph import Array, Tensor
+from sapmcu.ir.ops import Range
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 I64 = np.int64
@@ -31,18 +33,24 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     return multiplier, shift
 
 
+def quantize_multipliers(reals: Iterable[float]) -> tuple[Array, Array]:
+    """(multipliers, shifts) of each factor."""
+    pairs = np.array([quantize_multiplier(real) for real in reals], I64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
+
+
 def round_half_away(real: float) -> int:
     """C's round()."""
     return int(math.copysign(math.floor(abs(real) + 0.5), real))
 
 
-def saturating_rounding_doubling_high_mul(a: Array, b: Array | int) -> Array:
-    """High 32 bits of 2ab, rounded to nearest with ties away from zero; (−2^31)² saturates."""
-    a64, b64 = np.asarray(a, I64), np.asarray(b, I64)
-    product = a64 * b64
-    nudged = product + np.where(product >= 0, I64(1 << 30), I64(1 - (1 << 30)))
-    high = np.where(nudged >= 0, nudged >> 31, -((-nudged) >> 31))  # C's division, towards zero
-    return np.where((a64 == INT32_MIN) & (b64 == INT32_MIN), I64(INT32_MAX), high)
+def saturating_rounding_doubling_high_mul(a: Array | int, b: Array | int) -> Array:
+    """2ab / 2^32 to nearest, ties up; (−2^31)² saturates.
+
+    gemmlowp nudges by ±2^30 and divides towards zero, which is this floor for either sign.
+    """
+    product = np.asarray(a, I64) * np.asarray(b, I64)
+    return np.minimum((product + (1 << 30)) >> 31, INT32_MAX)
 
 
 def rounding_divide_by_pot(x: Array, exponent: Array | int) -> Array:
@@ -64,3 +72,12 @@ def multiply_by_quantized_multiplier(x: Array, multiplier: Array | int, shift: A
 def wrap_int32(x: Array) -> Array:
     """The low 32 bits as a signed number, in int64."""
     return np.asarray(x, I64).astype(np.int32).astype(I64)
+
+
+def requantize(sums: Array, factors: tuple[Array, Array] | tuple[int, int], output: Tensor, clamp: Range) -> Array:
+    """The int8 output of a kernel from its sums. factors: (multipliers, shifts) that broadcast to sums' last axis.
+
+    Sums wrap in 32 bits, as does adding the zero point: where TFLM's C overflows, its build does that.
+    """
+    scaled = multiply_by_quantized_multiplier(wrap_int32(sums), *factors)
+    return np.clip(wrap_int32(scaled + output.zero_point), int(clamp.low), int(clamp.high)).astype(np.int8)

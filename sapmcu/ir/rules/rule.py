@@ -8,13 +8,21 @@ from typing import TypeVar
 
 import numpy as np
 
+from sapmcu.ir.activation import type_range
 from sapmcu.ir.graph import DType, Op, Tensor
-from sapmcu.ir.ops import Opaque
+from sapmcu.ir.ops import Opaque, Padding, Pair, Range
+from sapmcu.ir.padding import output_size, window_extent
 
 Operands = tuple[Tensor | None, ...]
 Results = tuple[Tensor, ...]
 Shape = tuple[int, ...]
 Rule = Callable[[Op, Operands, Results], None]
+
+MAX_FACTOR = 2**30 - 1
+"""Largest real factor that TFLM's multiplier and shift hold. Source: common.cc, MultiplyByQuantizedMultiplier."""
+
+MAX_EXTENT = 2**31 - 1
+"""Pixels that a window may span: TFLM counts them in 32 bits."""
 
 RULES: dict[type[Op], Rule] = {}
 
@@ -86,6 +94,39 @@ def need_one_type(*tensors: Tensor) -> None:
     """All of one element type."""
     types = sorted({tensor.dtype.value for tensor in tensors})
     need(len(types) == 1, f"{', '.join(tensor.name for tensor in tensors)} mix the types {' and '.join(types)}")
+
+
+def need_clamp(clamp: Range, output: Tensor) -> None:
+    """A fused activation leaves at least one value, and none outside the output's type."""
+    full = type_range(output)
+    need(
+        full.low <= clamp.low <= clamp.high <= full.high,
+        f"it clamps {output.name} to {clamp.low:g}..{clamp.high:g}, outside {output.dtype}",
+    )
+
+
+def need_factor(factor: float, formula: str) -> None:
+    """A factor between scales has an integer form."""
+    need(
+        0 <= factor <= MAX_FACTOR,
+        f"the scales make a factor of {formula} = {factor:g}, too large for the 2^30 of TFLM's integer form",
+    )
+
+
+def need_windows(x: Tensor, stride: Pair, padding: Padding, window: Pair, dilation: Pair = (1, 1)) -> Pair:
+    """(height, width) of what windows over the middle axes of x give. Raises where none fits or a number is absurd."""
+    need(min(*stride, *dilation, *window) >= 1, f"stride {stride}, dilation {dilation} and window {window} start at 1")
+    need(min(padding[0] + padding[1]) >= 0, f"padding {padding} starts at 0")
+    sizes = []
+    for size, step, pads, taps, spread in zip(x.shape[1:3], stride, padding, window, dilation, strict=True):
+        extent = window_extent(taps, spread)
+        need(extent <= MAX_EXTENT, f"a window of {taps} taps with dilation {spread} is too large")
+        need(
+            extent <= size + sum(pads),
+            f"a window of {extent} pixels doesn't fit the {size + sum(pads)} of {x.name} with its padding",
+        )
+        sizes.append(output_size(size, taps, step, pads, spread))
+    return sizes[0], sizes[1]
 
 
 def need_quantized(*tensors: Tensor) -> None:

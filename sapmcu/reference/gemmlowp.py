@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Functions of gemmlowp in fixed point: a raw value and its count of integer bits; the rest of 31 bits is fraction.
+
+Source: gemmlowp, fixedpoint/fixedpoint.h; tensorflow/lite/kernels/internal/common.h.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sapmcu.ir.graph import Array
+from sapmcu.reference.fixed_point import (
+    I64,
+    INT32_MAX,
+    INT32_MIN,
+    rounding_divide_by_pot,
+    saturating_rounding_doubling_high_mul,
+)
+
+mul = saturating_rounding_doubling_high_mul
+"""The product of two fixed-point numbers; their integer bits add up."""
+
+ONE = INT32_MAX
+"""1 without integer bits, which is just short of 1."""
+
+
+def rescale(x: Array, bits: int, to_bits: int) -> Array:
+    """The same number with other integer bits: rounded where fraction is lost, saturated where range is."""
+    if to_bits >= bits:
+        return rounding_divide_by_pot(x, to_bits - bits)
+    return np.clip(np.asarray(x, I64) << (bits - to_bits), INT32_MIN, INT32_MAX)
+
+
+def rounding_half_sum(a: Array | int, b: Array | int) -> Array:
+    """(a + b) / 2, ties away from zero."""
+    return rounding_divide_by_pot(np.asarray(a, I64) + np.asarray(b, I64), 1)
+
+
+EXP_MINUS_EIGHTH = 1895147668
+"""e^(−1/8) · 2^31."""
+ONE_THIRD = 715827883
+"""2^31 / 3."""
+EXP_OF_POWERS = {
+    -2: 1672461947,
+    -1: 1302514674,
+    0: 790015084,
+    1: 290630308,
+    2: 39332535,
+    3: 720401,
+    4: 242,
+}
+"""e^(−2^k) · 2^31 by k."""
+
+
+def exp_on_negative_values(a: Array, bits: int) -> Array:
+    """e^a for a ≤ 0, without integer bits. bits: integer bits of a, at most 5."""
+    assert bits <= 5
+    a = np.asarray(a, I64)
+    fraction = 31 - bits
+    quarter = 1 << (fraction - 2)
+    within = (a & (quarter - 1)) - quarter
+    result = _exp_near_zero(rescale(within, bits, 0))
+    remainder = within - a
+    for power, multiplier in EXP_OF_POWERS.items():
+        if bits > power:
+            result = np.where(remainder & (1 << (fraction + power)), mul(result, multiplier), result)
+    return np.where(a == 0, ONE, result)
+
+
+def _exp_near_zero(a: Array) -> Array:
+    """e^a for −1/4 ≤ a < 0: four terms of Taylor's series around −1/8."""
+    x = a + (1 << 28)
+    x2 = mul(x, x)
+    x3, x4 = mul(x2, x), mul(x2, x2)
+    tail = rounding_divide_by_pot(mul(rounding_divide_by_pot(x4, 2) + x3, ONE_THIRD) + x2, 1)
+    return EXP_MINUS_EIGHTH + mul(x + tail, EXP_MINUS_EIGHTH)
+
+
+FORTY_EIGHT_OVER_17 = 1515870810
+"""48/17 · 2^29, with 2 integer bits."""
+MINUS_32_OVER_17 = -1010580540
+"""−32/17 · 2^29, with 2 integer bits."""
+
+
+def one_over_one_plus_x(x: Array) -> Array:
+    """1 / (1 + x) for 0 ≤ x < 1, without integer bits: three steps of Newton and Raphson."""
+    half_denominator = rounding_half_sum(x, ONE)
+    quotient = FORTY_EIGHT_OVER_17 + mul(half_denominator, MINUS_32_OVER_17)
+    for _ in range(3):
+        error = (1 << 29) - mul(half_denominator, quotient)
+        quotient = quotient + rescale(mul(quotient, error), 4, 2)
+    return rescale(quotient, 1, 0)  # half of a number with 2 integer bits
+
+
+def reciprocal(x: Array, bits: int) -> tuple[Array, Array]:
+    """(y, n) with 1 / x ≈ y · 2^−n: y in [1/2, 1] without integer bits. x > 0. Source: common.h, GetReciprocal."""
+    headroom = leading_zeros(x)
+    mantissa = (x << headroom) - (1 << 31)
+    return one_over_one_plus_x(mantissa), bits - headroom
+
+
+def leading_zeros(x: Array) -> Array:
+    """Of a 32-bit number, 0 ≤ x < 2^32."""
+    # frexp is exact: a float64 holds every 32-bit number
+    return 32 - np.frexp(np.asarray(x, np.float64))[1].astype(I64)
