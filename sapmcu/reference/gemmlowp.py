@@ -15,6 +15,7 @@ from sapmcu.reference.fixed_point import (
     INT32_MIN,
     rounding_divide_by_pot,
     saturating_rounding_doubling_high_mul,
+    wrap_int32,
 )
 
 mul = saturating_rounding_doubling_high_mul
@@ -83,13 +84,31 @@ MINUS_32_OVER_17 = -1010580540
 
 
 def one_over_one_plus_x(x: Array) -> Array:
-    """1 / (1 + x) for 0 ≤ x < 1, without integer bits: three steps of Newton and Raphson."""
+    """1 / (1 + x) for 0 ≤ x < 1, without integer bits."""
+    return rescale(_two_over_one_plus_x(x), 1, 0)  # half of a number with 2 integer bits
+
+
+def _two_over_one_plus_x(x: Array) -> Array:
+    """2 / (1 + x) for 0 ≤ x < 1, with 2 integer bits: three steps of Newton and Raphson."""
     half_denominator = rounding_half_sum(x, ONE)
     quotient = FORTY_EIGHT_OVER_17 + mul(half_denominator, MINUS_32_OVER_17)
     for _ in range(3):
         error = (1 << 29) - mul(half_denominator, quotient)
         quotient = quotient + rescale(mul(quotient, error), 4, 2)
-    return rescale(quotient, 1, 0)  # half of a number with 2 integer bits
+    return quotient
+
+
+def logistic(a: Array, bits: int) -> Array:
+    """1 / (1 + e^−a), without integer bits. bits: integer bits of a, at most 5."""
+    positive = one_over_one_plus_x(exp_on_negative_values(-np.abs(a), bits))
+    return np.where(a == 0, 1 << 30, np.where(a > 0, positive, ONE - positive))
+
+
+def tanh(a: Array, bits: int) -> Array:
+    """tanh(a) = 2 / (1 + e^2a) − 1 for a < 0, odd; without integer bits. bits: integer bits of a, at most 4."""
+    exponential = exp_on_negative_values(-np.abs(a), bits + 1)  # one integer bit more doubles
+    magnitude = rescale(_two_over_one_plus_x(exponential) - (1 << 29), 2, 0)
+    return np.where(a == 0, 0, np.where(a < 0, -magnitude, magnitude))
 
 
 def reciprocal(x: Array, bits: int) -> tuple[Array, Array]:
@@ -103,3 +122,31 @@ def leading_zeros(x: Array) -> Array:
     """Of a 32-bit number, 0 ≤ x < 2^32."""
     # frexp is exact: a float64 holds every 32-bit number
     return 32 - np.frexp(np.asarray(x, np.float64))[1].astype(I64)
+
+
+def leading_sign_bits(x: Array) -> Array:
+    """Bits behind the sign of a 32-bit number that repeat it."""
+    return leading_zeros(np.where(x < 0, ~np.asarray(x, I64), x)) - 1
+
+
+HALF_SQRT_2 = 1518500250
+"""√2 / 2 · 2^31."""
+
+
+def inverse_sqrt(x: Array) -> tuple[Array, Array]:
+    """(multiplier, shift) with 1 / √x ≈ multiplier · 2^(shift − 31), for 1 ≤ x < 2^31; 0 counts as 1.
+
+    Five steps of Newton and Raphson from 1. Source: common.h, GetInvSqrtQuantizedMultiplierExp.
+    """
+    x = np.asarray(x, I64)
+    fours = np.where(x >= 1 << 29, 1, 0)  # one division by 4 brings any 31-bit number below 2^29
+    mantissa = np.maximum(x >> (2 * fours), 2)
+    pairs = (leading_zeros(mantissa) - 1) // 2 - 1
+    half = rounding_divide_by_pot((mantissa << (2 * pairs)) >> 1, 1)
+    root = np.full_like(half, 1 << 28)
+    for _ in range(5):
+        cube = rescale(mul(mul(root, root), root), 9, 3)
+        root = rescale(mul(root, (1 << 28) + (1 << 27)) - mul(half, cube), 6, 3)
+    right = 11 + fours - pairs
+    multiplier = wrap_int32(mul(root, HALF_SQRT_2) << np.maximum(-right, 0))
+    return np.where(x <= 1, INT32_MAX, multiplier), np.where(x <= 1, 0, -np.maximum(right, 0))

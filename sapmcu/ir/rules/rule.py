@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from sapmcu.ir.activation import type_range
-from sapmcu.ir.graph import DType, Op, Tensor
+from sapmcu.ir.graph import DType, Op, Quantization, Tensor
 from sapmcu.ir.ops import Opaque, Padding, Pair, Range
 from sapmcu.ir.padding import output_size, window_extent
 
@@ -28,6 +28,8 @@ RULES: dict[type[Op], Rule] = {}
 
 MAX_RANK = 6
 """Axes of a shape in TFLM, which doesn't check. Source: kernels/internal/runtime_shape.h, kMaxSmallSize."""
+
+QUANTIZED_TYPES = (DType.INT8, DType.UINT8, DType.INT16)
 
 T = TypeVar("T", bound=Op)
 
@@ -132,7 +134,7 @@ def need_windows(x: Tensor, stride: Pair, padding: Padding, window: Pair, dilati
 def need_quantized(*tensors: Tensor) -> None:
     """Integer data of 8 or 16 bits carries one scale above 0 and a zero point that its type holds."""
     for tensor in tensors:
-        if tensor.dtype not in (DType.INT8, DType.UINT8, DType.INT16):
+        if tensor.dtype not in QUANTIZED_TYPES:
             continue
         need(tensor.quantization is not None, f"{tensor.name} is {tensor.dtype} without a scale and zero point")
         quantization = tensor.quantization
@@ -146,9 +148,39 @@ def need_quantized(*tensors: Tensor) -> None:
         )
 
 
+def need_symmetric_int16(*tensors: Tensor) -> None:
+    """TFLM's kernels on int16 leave out the zero point."""
+    for tensor in tensors:
+        need(
+            tensor.dtype is not DType.INT16 or tensor.zero_point == 0,
+            f"{tensor.name} is int16 with the zero point {tensor.zero_point}; TFLM takes 0",
+        )
+
+
+def need_same_quantization(*tensors: Tensor) -> None:
+    """Integer data of 8 or 16 bits that is moved or compared keeps its meaning; a tensor without scales has none."""
+    known = [tensor for tensor in tensors if tensor.quantization is not None and tensor.dtype in QUANTIZED_TYPES]
+    for tensor in known[1:]:
+        first, other = known[0].quantization, tensor.quantization
+        assert first is not None
+        assert other is not None
+        need(
+            (first.scales, first.zero_points) == (other.scales, other.zero_points),
+            f"{known[0].name} has {_numbers(first)}, {tensor.name} has {_numbers(other)}; they must be equal",
+        )
+
+
+def _numbers(quantization: Quantization) -> str:
+    """Scale and zero point, or how many there are."""
+    if quantization.is_per_channel:
+        return f"{len(quantization.scales)} scales"
+    return f"scale {quantization.scale:g} and zero point {quantization.zero_point}"
+
+
 def constant(tensor: Tensor, *dtypes: DType) -> tuple[int, ...]:
     """The flat values of an operand that must be a constant integer."""
     need(tensor.is_constant, f"{tensor.name} must be a constant; sapmcu needs fixed shapes")
+    need_max_rank(tensor)
     need(
         tensor.dtype in (dtypes or (DType.INT32, DType.INT64)),
         f"{tensor.name} is {tensor.dtype}, not {' or '.join(dtypes or (DType.INT32, DType.INT64))}",
