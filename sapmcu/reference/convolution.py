@@ -4,7 +4,7 @@
 Sums are taken in float64, whose products (|q − z| ≤ 255, |filter| ≤ 128) are exact while there are fewer than 2^37 of
 them, more than a tensor can hold.
 
-Source: tensorflow/lite/kernels/internal/reference/integer_ops/{conv,depthwise_conv}.h.
+Source: tensorflow/lite/kernels/internal/reference/integer_ops/{conv,depthwise_conv,transpose_conv}.h.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from sapmcu.ir.graph import Array, Tensor
-from sapmcu.ir.ops import Conv2D, DepthwiseConv2D, Pair
+from sapmcu.ir.ops import Conv2D, DepthwiseConv2D, Pair, Range, TransposeConv2D
 from sapmcu.reference.fixed_point import quantize_multipliers, requantize
-from sapmcu.reference.kernel import Operands, Outputs, Results, kernel, need_int8, operand
+from sapmcu.reference.kernel import Operand, Operands, Outputs, Results, kernel, need_int8, operand, optional_operand
 
 Region = tuple[slice, slice, slice]
 """All images, rows, columns."""
@@ -34,7 +34,8 @@ def conv_2d(op: Conv2D, operands: Operands, results: Results) -> Outputs:
     sums = np.zeros((*y.shape[:3], groups, y.shape[3] // groups))
     for row, column, outputs, inputs in _taps(op, x.tensor.shape, filters.tensor.shape, y.shape):
         sums[outputs] += _product(image[inputs], taps[row, column])
-    return (_finish(op, sums.reshape(y.shape), operands, y),)
+    factors = channel_factors(x.tensor, filters.tensor, y)
+    return (_finish(sums.reshape(y.shape), optional_operand(operands, 2), factors, y, op.activation),)
 
 
 def _product(patch: Array, tap: Array) -> Array:
@@ -53,15 +54,31 @@ def depthwise_conv_2d(op: DepthwiseConv2D, operands: Operands, results: Results)
     sums = np.zeros(y.shape)
     for row, column, outputs, inputs in _taps(op, x.tensor.shape, filters.tensor.shape, y.shape):
         sums[outputs] += image[inputs] * taps[row, column]
-    return (_finish(op, sums, operands, y),)
+    factors = channel_factors(x.tensor, filters.tensor, y)
+    return (_finish(sums, optional_operand(operands, 2), factors, y, op.activation),)
+
+
+@kernel(TransposeConv2D)
+def transpose_conv_2d(op: TransposeConv2D, operands: Operands, results: Results) -> Outputs:
+    """The convolution of y that gives x, backwards: each pixel of x adds to those of y that it would see."""
+    filters, x, (y,) = operand(operands, 1), operand(operands, 2), results
+    need_int8(x.tensor, filters.tensor, y)
+    pixels = x.value.astype(np.float64) - x.tensor.zero_point
+    taps = filters.value.astype(np.float64).transpose(1, 2, 3, 0)
+    sums = np.zeros(y.shape)
+    for row, column, seen_from, seen in _taps(op, y.shape, filters.tensor.shape, x.tensor.shape):
+        sums[seen] += pixels[seen_from] @ taps[row, column]
+    factors = channel_factors(x.tensor, filters.tensor, y)
+    return (_finish(sums, optional_operand(operands, 3), factors, y, op.activation),)
 
 
 def _taps(
-    op: Conv2D | DepthwiseConv2D, x: tuple[int, ...], filters: tuple[int, ...], y: tuple[int, ...]
+    op: Conv2D | DepthwiseConv2D | TransposeConv2D, x: tuple[int, ...], filters: tuple[int, ...], y: tuple[int, ...]
 ) -> Iterator[tuple[int, int, Region, Region]]:
     """(row, column, outputs, inputs) for each tap that any output sees the image through."""
-    rows = list(_reach(x[1], y[1], filters[1], op.stride[0], op.padding[0], op.dilation[0]))
-    columns = list(_reach(x[2], y[2], filters[2], op.stride[1], op.padding[1], op.dilation[1]))
+    dilation = (1, 1) if isinstance(op, TransposeConv2D) else op.dilation
+    rows = list(_reach(x[1], y[1], filters[1], op.stride[0], op.padding[0], dilation[0]))
+    columns = list(_reach(x[2], y[2], filters[2], op.stride[1], op.padding[1], dilation[1]))
     for row, output_rows, input_rows in rows:
         for column, output_columns, input_columns in columns:
             yield (
@@ -85,13 +102,11 @@ def _reach(
             yield tap, slice(first, last + 1), slice(start, start + (last - first) * stride + 1, stride)
 
 
-def _finish(op: Conv2D | DepthwiseConv2D, sums: Array, operands: Operands, y: Tensor) -> Array:
-    """Add the bias and requantize channel by channel."""
-    x, filters = operand(operands, 0).tensor, operand(operands, 1).tensor
-    bias = operands[2] if len(operands) > 2 else None
+def _finish(sums: Array, bias: Operand | None, factors: tuple[Array, Array], y: Tensor, clamp: Range) -> Array:
+    """Add the bias and requantize, channel by channel."""
     if bias is not None:
         sums += bias.value.ravel()
-    return requantize(sums.astype(np.int64), channel_factors(x, filters, y), y, op.activation)
+    return requantize(sums.astype(np.int64), factors, y, clamp)
 
 
 def channel_factors(x: Tensor, filters: Tensor, y: Tensor) -> tuple[Array, Array]:

@@ -150,3 +150,57 @@ def inverse_sqrt(x: Array) -> tuple[Array, Array]:
     right = 11 + fours - pairs
     multiplier = wrap_int32(mul(root, HALF_SQRT_2) << np.maximum(-right, 0))
     return np.where(x <= 1, INT32_MAX, multiplier), np.where(x <= 1, 0, -np.maximum(right, 0))
+
+
+LOG_2 = 1488522236
+"""ln 2 · 2^31."""
+SQRT_SQRT_HALF = 1805811301
+"""2^(−1/4) · 2^31."""
+ALPHA_N = 117049297
+"""11/240 · 2^(1/4) · 2^31."""
+ALPHA_D = 127690142
+"""1/20 · 2^(1/4) · 2^31."""
+ALPHA_I = 1057819769
+"""(2 · 2^(−1/4) − 2^(1/4)) · 2^31."""
+ALPHA_F = 638450708
+"""1/4 · 2^(1/4) · 2^31."""
+
+
+def log_of_at_least_1(x: Array, bits: int, to_bits: int) -> Array:
+    """ln x for x ≥ 1. bits, to_bits: integer bits of x and of the result.
+
+    x = 2^power · r, with r within 2^(±1/4) of 2^(−1/4): of the two candidates for r the lesser.
+    Source: common.h, log_x_for_x_greater_than_or_equal_to_1_impl.
+    """
+    x = np.asarray(x, I64)
+    sum_bits = to_bits + 1
+    quarter = int(rescale(np.array(1 << 29), 0, sum_bits))
+    headroom = leading_zeros(x)
+    r_a = rescale(mul(_shift(x, headroom - 1), HALF_SQRT_2), 1, 0)
+    power_a = _saturate(_shift(bits - headroom, 31 - sum_bits) + quarter)
+    headroom_b = leading_zeros(mul(x, HALF_SQRT_2)) - 1
+    r_b = _shift(x, headroom_b)
+    power_b = _saturate(_shift(bits - headroom_b, 31 - sum_bits) - quarter)
+    r, power = np.minimum(r_a, r_b), np.maximum(power_a, power_b)
+    fraction = rescale(_log_numerator(r), 0, sum_bits)
+    total = mul(power, LOG_2) + mul(fraction, one_over_one_plus_x(_log_denominator_minus_1(r)))
+    return rescale(total, sum_bits, to_bits)
+
+
+def _log_numerator(r: Array) -> Array:
+    q = 2 * (r - SQRT_SQRT_HALF)
+    return mul(q, r) + mul(mul(q, mul(q, q)), ALPHA_N)
+
+
+def _log_denominator_minus_1(r: Array) -> Array:
+    q = 2 * (r - SQRT_SQRT_HALF)
+    p = rounding_half_sum(r, SQRT_SQRT_HALF)
+    return mul(p, ALPHA_I + q + mul(mul(q, q), ALPHA_D)) + mul(q, ALPHA_F)
+
+
+def _shift(x: Array, left: Array | int) -> Array:
+    return _saturate(x << np.asarray(left, I64))
+
+
+def _saturate(x: Array) -> Array:
+    return np.clip(x, INT32_MIN, INT32_MAX)

@@ -50,6 +50,11 @@ def operand(operands: Operands, index: int) -> Operand:
     return one
 
 
+def optional_operand(operands: Operands, index: int) -> Operand | None:
+    """Operand `index`, None where it is absent."""
+    return operands[index] if index < len(operands) else None
+
+
 def need_int8(*tensors: Tensor) -> None:
     """Raises: UnsupportedError unless all are int8."""
     for tensor in tensors:

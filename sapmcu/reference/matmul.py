@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Matrix products. Sums in float64 are exact below 2^53: see convolution.py.
 
-Source: tensorflow/lite/kernels/internal/reference/integer_ops/fully_connected.h.
+Source: tensorflow/lite/kernels/internal/reference/integer_ops/fully_connected.h and reference/batch_matmul.h.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from sapmcu.ir.activation import type_range
 from sapmcu.ir.graph import Array, Tensor
-from sapmcu.ir.ops import FullyConnected
+from sapmcu.ir.ops import BatchMatMul, FullyConnected
 from sapmcu.reference.convolution import channel_factors
 from sapmcu.reference.fixed_point import quantize_multipliers, requantize
-from sapmcu.reference.kernel import Operands, Outputs, Results, kernel, need_int8, operand
+from sapmcu.reference.kernel import Operands, Outputs, Results, kernel, need_int8, operand, optional_operand
 
 
 @kernel(FullyConnected)
@@ -21,19 +22,32 @@ def fully_connected(op: FullyConnected, operands: Operands, results: Results) ->
     need_int8(x.tensor, filters.tensor, y)
     rows = x.value.astype(np.float64).reshape(-1, filters.tensor.shape[1]) - x.tensor.zero_point
     sums = rows @ filters.value.astype(np.float64).T
-    bias = operands[2] if len(operands) > 2 else None
-    if bias is not None:
+    if (bias := optional_operand(operands, 2)) is not None:
         sums += bias.value.ravel()
     factors = _factors(x.tensor, filters.tensor, y)
     return (requantize(sums.astype(np.int64), factors, y, op.activation).reshape(y.shape),)
 
 
-def _factors(x: Tensor, filters: Tensor, y: Tensor) -> tuple[Array, Array]:
-    """As of a convolution, but with one scale TFLM multiplies in float32, LiteRT in float64.
+@kernel(BatchMatMul)
+def batch_mat_mul(op: BatchMatMul, operands: Operands, results: Results) -> Outputs:
+    x, y, (z,) = operand(operands, 0), operand(operands, 1), results
+    need_int8(x.tensor, y.tensor, z)
+    left = x.value.astype(np.float64) - x.tensor.zero_point
+    right = y.value.astype(np.float64) - y.tensor.zero_point
+    sums = (left.swapaxes(-1, -2) if op.adjoint_x else left) @ (right.swapaxes(-1, -2) if op.adjoint_y else right)
+    return (requantize(sums.astype(np.int64), single_factor(x.tensor, y.tensor, z), z, type_range(z)),)
 
-    Source: kernel_util.cc, GetQuantizedConvolutionMultipler; this is why they differ in the last bit.
-    """
+
+def _factors(x: Tensor, filters: Tensor, y: Tensor) -> tuple[Array, Array]:
     assert filters.quantization is not None
     if filters.quantization.is_per_channel:
         return channel_factors(x, filters, y)
-    return quantize_multipliers([float(np.float32(x.scale) * np.float32(filters.scale)) / y.scale])
+    return single_factor(x, filters, y)
+
+
+def single_factor(x: Tensor, y: Tensor, z: Tensor) -> tuple[Array, Array]:
+    """(multiplier, shift) of z = x · y. TFLM multiplies the scales in float32, LiteRT and convolutions in float64.
+
+    So TFLM and LiteRT differ in the last bit. Source: kernel_util.cc, GetQuantizedConvolutionMultipler.
+    """
+    return quantize_multipliers([float(np.float32(x.scale) * np.float32(y.scale)) / z.scale])

@@ -1,26 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules of convolutions and matrix products.
 
-Source of what TFLM refuses: tensorflow/lite/micro/kernels/{conv,depthwise_conv,fully_connected}_common.cc and
-tensorflow/lite/kernels/kernel_util.cc, PopulateConvolutionQuantizationParams.
+Source of what TFLM refuses: tensorflow/lite/micro/kernels/{conv,depthwise_conv,fully_connected,batch_matmul}_common.cc,
+transpose_conv.cc and tensorflow/lite/kernels/kernel_util.cc, PopulateConvolutionQuantizationParams.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from sapmcu.ir.graph import DType, Tensor
-from sapmcu.ir.ops import Conv2D, DepthwiseConv2D, FullyConnected
+from sapmcu.ir.graph import DType, Op, Tensor
+from sapmcu.ir.ops import BatchMatMul, Conv2D, DepthwiseConv2D, FullyConnected, TransposeConv2D
+from sapmcu.ir.rules.elementwise import broadcast
 from sapmcu.ir.rules.rule import (
     Operands,
     Results,
+    constant,
     need,
     need_clamp,
     need_factor,
+    need_max_rank,
     need_one_type,
     need_quantized,
     need_rank,
     need_shape,
+    need_symmetric_int16,
     need_type,
     need_windows,
     optional,
@@ -32,11 +38,16 @@ from sapmcu.ir.rules.rule import (
 MAX_BIAS_DRIFT = 0.02
 """Output steps by which one unit of a bias may be off. Source: kernel_util.cc, GetQuantizedConvolutionMultipler."""
 
-BIAS_TYPES = {
-    DType.FLOAT32: (DType.FLOAT32,),
-    DType.INT8: (DType.INT32,),
-    DType.INT16: (DType.INT32, DType.INT64),
+INT16_BIAS_TYPES: Mapping[type[Op], tuple[DType, ...]] = {
+    Conv2D: (DType.INT32, DType.INT64),
+    DepthwiseConv2D: (DType.INT64,),
+    TransposeConv2D: (DType.INT16, DType.INT64),
+    FullyConnected: (DType.INT32, DType.INT64),
 }
+"""Of int16 data; TFLM reads any other type as the last of these."""
+
+BATCH_MATMUL_RANKS = range(2, 6)
+"""Source: batch_matmul.cc, BatchMatMulPrepare."""
 
 
 @rule(Conv2D)
@@ -55,7 +66,7 @@ def conv_2d(op: Conv2D, operands: Operands, results: Results) -> None:
     size = need_windows(x, op.stride, op.padding, (filters.shape[1], filters.shape[2]), op.dilation)
     need_shape(y, (x.shape[0], *size, channels))
     _need_product(x, filters, y, axis=0)
-    _need_bias(optional(operands, 2), x, channels)
+    _need_bias(type(op), optional(operands, 2), x, channels)
     need_clamp(op.activation, y)
 
 
@@ -74,7 +85,30 @@ def depthwise_conv_2d(op: DepthwiseConv2D, operands: Operands, results: Results)
     size = need_windows(x, op.stride, op.padding, (filters.shape[1], filters.shape[2]), op.dilation)
     need_shape(y, (x.shape[0], *size, channels))
     _need_product(x, filters, y, axis=3)
-    _need_bias(optional(operands, 2), x, channels)
+    _need_bias(type(op), optional(operands, 2), x, channels)
+    need_clamp(op.activation, y)
+
+
+@rule(TransposeConv2D)
+def transpose_conv_2d(op: TransposeConv2D, operands: Operands, results: Results) -> None:
+    shape, filters, x = take(operands, 3, 1)
+    y = single(results)
+    for tensor in (x, filters, y):
+        need_rank(tensor, 4)
+    channels = filters.shape[0]
+    need(
+        x.shape[3] == filters.shape[3],
+        f"{x.name} has {x.shape[3]} channels, the filters {filters.name} have {filters.shape[3]}",
+    )
+    need_shape(y, constant(shape, DType.INT32))
+    # the convolution of y that this transposes gives x's size
+    size = need_windows(y, op.stride, op.padding, (filters.shape[1], filters.shape[2]))
+    need(
+        (x.shape[0], *size) == x.shape[:3] and y.shape[::3] == (x.shape[0], channels),
+        f"{y.name} {list(y.shape)} can't come from {x.name} {list(x.shape)} and {filters.name} {list(filters.shape)}",
+    )
+    _need_product(x, filters, y, axis=0)
+    _need_bias(type(op), optional(operands, 3), x, channels)
     need_clamp(op.activation, y)
 
 
@@ -84,6 +118,7 @@ def fully_connected(op: FullyConnected, operands: Operands, results: Results) ->
     bias = optional(operands, 2)
     y = single(results)
     need_rank(filters, 2)
+    need_max_rank(x, y)
     channels, depth = filters.shape
     if op.keep_num_dims:
         need(
@@ -98,10 +133,32 @@ def fully_connected(op: FullyConnected, operands: Operands, results: Results) ->
         )
         need_shape(y, (x.elements // depth, channels))
     _need_product(x, filters, y, axis=0)
-    _need_bias(bias, x, channels)
+    _need_bias(type(op), bias, x, channels)
     if bias is not None and not x.dtype.is_float and filters.quantization and not filters.quantization.is_per_channel:
         _need_bias_scale(bias, x, filters, y)
     need_clamp(op.activation, y)
+
+
+@rule(BatchMatMul)
+def batch_mat_mul(op: BatchMatMul, operands: Operands, results: Results) -> None:
+    x, y = take(operands, 2)
+    z = single(results)
+    for tensor in (x, y):
+        need(
+            len(tensor.shape) in BATCH_MATMUL_RANKS,
+            f"{tensor.name} {list(tensor.shape)} must have {BATCH_MATMUL_RANKS[0]} to {BATCH_MATMUL_RANKS[-1]} axes",
+        )
+    rows, depth = x.shape[-2:] if not op.adjoint_x else x.shape[:-3:-1]
+    depth_of_y, columns = y.shape[-2:] if not op.adjoint_y else y.shape[:-3:-1]
+    need(depth == depth_of_y, f"{x.name} {list(x.shape)} has rows of {depth}, {y.name} columns of {depth_of_y}")
+    need_shape(z, (*broadcast(x.shape[:-2], y.shape[:-2]), rows, columns))
+    need_type(x, DType.FLOAT32, DType.INT8, DType.INT16)
+    need_one_type(x, y, z)
+    need_quantized(x, y, z)
+    if x.dtype.is_float:
+        return
+    need_symmetric_int16(x, y, z)
+    need_factor(x.scale * y.scale / z.scale, f"{x.scale:g} · {y.scale:g} / {z.scale:g}")
 
 
 def _need_product(x: Tensor, filters: Tensor, y: Tensor, axis: int) -> None:
@@ -116,11 +173,7 @@ def _need_product(x: Tensor, filters: Tensor, y: Tensor, axis: int) -> None:
     need_quantized(x, y)
     if x.dtype.is_float:
         return
-    for tensor in (x, y):
-        need(
-            tensor.dtype is DType.INT8 or tensor.zero_point == 0,
-            f"{tensor.name} is int16 with the zero point {tensor.zero_point}; TFLM takes 0",
-        )
+    need_symmetric_int16(x, y)
     need(filters.quantization is not None, f"{filters.name} is int8 without a scale")
     quantization = filters.quantization
     assert quantization is not None
@@ -138,13 +191,11 @@ def _need_product(x: Tensor, filters: Tensor, y: Tensor, axis: int) -> None:
     need_factor(x.scale * largest / y.scale, f"{x.scale:g} · {largest:g} / {y.scale:g}")
 
 
-def _need_bias(bias: Tensor | None, x: Tensor, channels: int) -> None:
+def _need_bias(kind: type[Op], bias: Tensor | None, x: Tensor, channels: int) -> None:
     if bias is None:
         return
-    need(
-        bias.dtype in BIAS_TYPES[x.dtype],
-        f"{bias.name} is {bias.dtype}; the bias of {x.dtype} data is {' or '.join(BIAS_TYPES[x.dtype])}",
-    )
+    wanted = {DType.FLOAT32: (DType.FLOAT32,), DType.INT8: (DType.INT32,)}.get(x.dtype, INT16_BIAS_TYPES[kind])
+    need(bias.dtype in wanted, f"{bias.name} is {bias.dtype}; the bias of {x.dtype} data is {' or '.join(wanted)}")
     need(
         bias.elements == channels,
         f"{bias.name} {list(bias.shape)} must hold one number for each of {channels} output channels",
