@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Model, board and test vectors -> the files of a firmware project. Pure: same input, same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Template
+
+from sapmcu.boards.board import Board, Region
+from sapmcu.boards.core import Fpu
+from sapmcu.boards.placement import Placement, place_memory
+from sapmcu.emit.c_source import c_comment
+from sapmcu.emit.origin import Origin, block_comment
+from sapmcu.emit.tflm import emit_model_data, emit_model_ops
+from sapmcu.emit.vectors import Vector, embedded, emit_testdata, emit_vectors, verify_vectors
+from sapmcu.firmware_files import firmware_file
+from sapmcu.ir.graph import Graph
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+VERBATIM: Mapping[str, str] = {
+    "CMakeLists.txt": "apps/tflm/CMakeLists.txt",
+    "main.cc": "apps/tflm/main.cc",
+    "debug_log.cc": "apps/tflm/debug_log.cc",
+    "cmake/arm-none-eabi-gcc.cmake": "cmake/arm-none-eabi-gcc.cmake",
+    "cmake/tflm.cmake": "cmake/tflm.cmake",
+    "include/sapmcu/port.h": "include/sapmcu/port.h",
+    "ld/sections.ld": "ld/sections.ld",
+    "port/libc_stubs.c": "port/cortex_m/libc_stubs.c",
+    "port/semihosting.c": "port/cortex_m/semihosting.c",
+    "port/startup.c": "port/cortex_m/startup.c",
+}
+"""Path in the project -> path below firmware/."""
+
+TFLM_ARCHS: Mapping[tuple[str, Fpu], str] = {
+    ("cortex-m4", Fpu.SINGLE): "cortex-m4+fp",
+    ("cortex-m7", Fpu.SINGLE): "cortex-m7+fp",
+    ("cortex-m7", Fpu.DOUBLE): "cortex-m7+fp",
+}
+"""TARGET_ARCH of TFLM's Makefile where it isn't the core's name. Source: cortex_m_generic_makefile.inc, 90b983c2."""
+
+
+def emit_project(
+    graph: Graph, model: bytes, board: Board, arena_bytes: int, vectors: Sequence[Vector], origin: Origin
+) -> dict[str, bytes]:
+    """firmware/ and testdata/: path relative to the output directory -> bytes.
+
+    model: the .tflite file that graph was read from. arena_bytes: what TFLM needs at least, with its temporaries.
+
+    Raises: UserError where the arena has no place on the board, or TFLM lacks an op.
+    """
+    verify_vectors(graph, vectors)
+    placement = place_memory(board, arena_bytes)
+    firmware = {
+        **emit_model_data(graph, model, arena_bytes, origin),
+        **emit_model_ops(graph, origin),
+        **emit_vectors(graph, vectors, origin),
+        **emit_board(board, placement, origin),
+        **{path: firmware_file(source) for path, source in VERBATIM.items()},
+        "README.md": _readme(graph, board, placement, len(embedded(vectors)), origin),
+    }
+    return {
+        **{f"firmware/{path}": data for path, data in sorted(firmware.items())},
+        **emit_testdata(graph, vectors),
+    }
+
+
+def emit_board(board: Board, placement: Placement, origin: Origin) -> dict[str, bytes]:
+    """board.cmake and ld/memory.ld: the board's facts as build and linker want them."""
+    return {"board.cmake": _board_cmake(board, origin), "ld/memory.ld": _memory_ld(board, placement, origin)}
+
+
+def _float_abi(board: Board) -> str:
+    return "soft" if board.fpu is Fpu.NONE else "hard"
+
+
+def _target_arch(board: Board) -> str:
+    return TFLM_ARCHS.get((board.core, board.fpu), board.core)
+
+
+def _board_cmake(board: Board, origin: Origin) -> bytes:
+    lines = [
+        *(f"# {line}" for line in origin.lines),
+        f"set(SAPMCU_BOARD {board.name})",
+        f"set(SAPMCU_CORE {board.core})",
+        f"set(SAPMCU_CORE_OPTIONS {' '.join(board.compiler_options)})",
+        f"set(SAPMCU_FLOAT_ABI {_float_abi(board)})",
+        f"set(SAPMCU_DEFINITIONS{' SAPMCU_HAS_VTOR' if board.core_facts.has_vtor else ''})",
+        f"set(SAPMCU_ELF_ARCHS {' '.join(board.core_facts.elf_archs)})",
+        f"set(SAPMCU_TFLM_TARGET_ARCH {_target_arch(board)})",
+    ]
+    return ("\n".join(lines) + "\n").encode("ascii")
+
+
+def _memory_ld(board: Board, placement: Placement, origin: Origin) -> bytes:
+    aliases = {
+        "CODE": placement.code,
+        "DATA": placement.data,
+        "STACK": placement.stack,
+        "ARENA": placement.arena,
+    }
+    used = [region for region in board.memory if region in aliases.values()]
+    lines = [
+        *block_comment((f"Memory of {c_comment(board.title)} ({c_comment(board.mcu)}).", *origin.lines)),
+        "MEMORY",
+        "{",
+        *(_region_line(region, board) for region in used),
+        "}",
+        "",
+        *(f'REGION_ALIAS("{alias}", {region.name});' for alias, region in aliases.items()),
+        "",
+        f"sapmcu_stack_bytes = {placement.stack_bytes};",
+    ]
+    return ("\n".join(lines) + "\n").encode("ascii")
+
+
+def _region_line(region: Region, board: Board) -> str:
+    is_code = region.name == board.defaults.code
+    offset = board.defaults.code_offset_bytes if is_code else 0
+    attributes = "rx" if is_code else "rw"
+    return (
+        f"    {region.name} ({attributes}) : ORIGIN = {region.base + offset:#010x}, "
+        f"LENGTH = {region.size_bytes - offset:#x}"
+    )
+
+
+def _readme(graph: Graph, board: Board, placement: Placement, vectors: int, origin: Origin) -> bytes:
+    template = Template((TEMPLATES / "firmware_readme.md").read_text(encoding="utf-8"))
+    text = template.substitute(
+        model=c_comment(graph.name).replace("`", "'"),
+        title=board.title,
+        version=origin.version,
+        command=c_comment(origin.command).replace("`", "'"),
+        core=board.core,
+        float_abi=_float_abi(board),
+        target_arch=_target_arch(board),
+        vectors=vectors,
+        run=_run_hint(board),
+        memory="\n".join(_memory_rows(board, placement)),
+    )
+    return text.encode("utf-8")
+
+
+def _run_hint(board: Board) -> str:
+    machine = board.emulator.qemu_machine
+    if board.emulator.is_exact:
+        return (
+            f"```\nqemu-system-arm -machine {machine} -nographic -semihosting-config enable=on,target=native \\\n"
+            "    -kernel build/firmware.elf\n```"
+        )
+    return (
+        f"QEMU has no {board.title}. Convert for a board with the same core that QEMU has, "
+        f"`--board {machine.replace('-', '_')}`, to run the same application there."
+    )
+
+
+def _memory_rows(board: Board, placement: Placement) -> list[str]:
+    roles = {
+        "code and constants": placement.code,
+        f"stack, {placement.stack_bytes:,} bytes": placement.stack,
+        "data": placement.data,
+        f"arena, {placement.arena_bytes:,} bytes": placement.arena,
+    }
+    rows = []
+    for region in board.memory:
+        holds = "; ".join(role for role, used in roles.items() if used == region)
+        rows.append(f"| {region.name} | {region.base:#010x} | {region.size_bytes:,} | {holds} |")
+    return rows
