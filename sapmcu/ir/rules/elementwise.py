@@ -1,36 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules of ops that work element by element.
+"""Rules of arithmetic on two tensors, and of changes of type and quantization.
 
-Limits on types and scales are those of TFLM. Source: tflite-micro 90b983c2, the Prepare functions in
+Limits on types and scales are those of TFLM. Source: tflite-micro 90b983c2, the Prepare and Eval functions in
 tensorflow/lite/micro/kernels.
 """
 
 from __future__ import annotations
 
-from sapmcu.ir.graph import DType, Tensor
-from sapmcu.ir.ops import Add, Dequantize, Quantize
+from sapmcu.ir.factors import (
+    SumFactors,
+    difference_factors,
+    product_factor,
+    quotient_factor,
+    requantize_factor,
+    squared_difference_factors,
+    sum_factors,
+)
+from sapmcu.ir.graph import DType, Op, Tensor
+from sapmcu.ir.ops import Add, Dequantize, Div, Maximum, Minimum, Mul, Quantize, SquaredDifference, Sub
 from sapmcu.ir.rules.rule import (
     Operands,
     Results,
     Shape,
     need,
+    need_clamp,
+    need_factor,
     need_max_rank,
     need_one_type,
     need_quantized,
+    need_same_quantization,
     need_shape,
+    need_symmetric_int16,
     need_type,
     rule,
     single,
     take,
 )
 
-INT8, UINT8, INT16, INT32, FLOAT32 = DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.FLOAT32
+INT8, UINT8, INT16, INT32, INT64 = DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64
+FLOAT32 = DType.FLOAT32
 
 BELOW_ONE = 1 - 2**-32
-"""The least number that rounds to a multiplier of 1, for which TFLM has no form where it wants a fraction."""
+"""The least number that rounds to a multiplier of 1, where TFLM aborts. Source: quantization_util.cc."""
 
-MAX_FACTOR = 2**30
-"""Largest factor of a requantization: a multiplier below 1 and a left shift of 30 bits."""
+MAX_QUOTIENT_FACTOR = 2**22
+"""DIV has no left shift; 23 bits of it are taken by the dividend's own. Source: reference/div.h."""
 
 
 def broadcast(x: Shape, y: Shape) -> Shape:
@@ -44,7 +58,7 @@ def broadcast(x: Shape, y: Shape) -> Shape:
 
 
 def _binary(operands: Operands, results: Results, *dtypes: DType) -> tuple[Tensor, Tensor, Tensor]:
-    """x, y and their result of one type and the broadcast shape."""
+    """x, y and their result: of one type and the broadcast shape."""
     x, y = take(operands, 2)
     z = single(results)
     need_max_rank(x, y)
@@ -55,23 +69,82 @@ def _binary(operands: Operands, results: Results, *dtypes: DType) -> tuple[Tenso
     return x, y, z
 
 
-@rule(Add)
-def add(op: Add, operands: Operands, results: Results) -> None:
-    x, y, z = _binary(operands, results, INT8, INT16, INT32, FLOAT32)
-    if z.dtype is INT32:
-        for tensor in (x, y):
-            need(tensor.quantization is None, f"{tensor.name} is int32 with a scale; TFLM takes plain int32")
-    if z.dtype in (INT8, INT16):
-        largest, headroom = max(x.scale, y.scale), 19 if z.dtype is INT8 else 14
+def _need_plain_int32(*tensors: Tensor) -> None:
+    for tensor in tensors:
         need(
-            largest / (2**headroom * z.scale) < BELOW_ONE,
-            f"{z.name} has the scale {z.scale:g}; with operands' {largest:g} it must be over {largest / 2**headroom:g}",
+            tensor.dtype is not INT32 or tensor.quantization is None,
+            f"{tensor.name} is int32 with a scale; TFLM takes plain int32",
         )
 
 
-def need_factor(x: Tensor, y: Tensor, factor: float) -> None:
-    """A factor from x's integers to y's that a 32-bit multiplier and shift express."""
-    need(factor < MAX_FACTOR, f"{x.name}'s integers times {factor:g} make {y.name}'s; the factor must be under 2^30")
+def _need_sum(factors: SumFactors, x: Tensor, y: Tensor, z: Tensor) -> None:
+    """TFLM aborts where the operands or their sum can't be scaled down."""
+    largest = max(x.scale, y.scale)
+    need(
+        0 < factors.x < 1 and 0 < factors.y < 1,
+        f"the scales {x.scale:g} and {y.scale:g} are too far apart for 32-bit floats",
+    )
+    need(
+        0 < factors.result < BELOW_ONE,
+        f"{z.name} has the scale {z.scale:g}; with operands' {largest:g} it must be over "
+        f"{2 * largest / 2**factors.bits:g}",
+    )
+
+
+@rule(Add)
+def add(op: Add, operands: Operands, results: Results) -> None:
+    x, y, z = _binary(operands, results, INT8, INT16, INT32, FLOAT32)
+    need_clamp(op.activation, z)
+    _need_plain_int32(x, y)
+    if z.dtype in (INT8, INT16):
+        _need_sum(sum_factors(x, y, z), x, y, z)
+
+
+@rule(Sub)
+def sub(op: Sub, operands: Operands, results: Results) -> None:
+    x, y, z = _binary(operands, results, INT8, INT16, INT32, FLOAT32)
+    need_clamp(op.activation, z)
+    _need_plain_int32(x, y, z)
+    if z.dtype in (INT8, INT16):
+        _need_sum(difference_factors(x, y, z), x, y, z)
+
+
+@rule(Mul)
+def mul(op: Mul, operands: Operands, results: Results) -> None:
+    x, y, z = _binary(operands, results, INT8, INT16, INT32, FLOAT32)
+    need_clamp(op.activation, z)
+    need_symmetric_int16(x, y, z)
+    if z.dtype in (INT8, INT16):
+        need_factor(product_factor(x, y, z), f"{x.scale:g} · {y.scale:g} / {z.scale:g}")
+
+
+@rule(Div)
+def div(op: Div, operands: Operands, results: Results) -> None:
+    x, y, z = _binary(operands, results, INT8, INT32, FLOAT32)
+    need_clamp(op.activation, z)
+    _need_plain_int32(x, y)
+    if z.dtype is INT8:
+        factor = quotient_factor(x, y, z)
+        need(
+            factor < MAX_QUOTIENT_FACTOR,
+            f"the scales make a factor of {x.scale:g} / ({y.scale:g} · {z.scale:g}) = {factor:g}, over 2^22",
+        )
+
+
+@rule(Maximum, Minimum)
+def maximum_minimum(op: Op, operands: Operands, results: Results) -> None:
+    """TFLM compares the integers, so that they must have one quantization."""
+    need_same_quantization(*_binary(operands, results, INT8, INT16, INT32, INT64, FLOAT32))
+
+
+@rule(SquaredDifference)
+def squared_difference(op: SquaredDifference, operands: Operands, results: Results) -> None:
+    x, y, z = _binary(operands, results, INT8, INT16, INT32, FLOAT32)
+    need_symmetric_int16(x, y, z)
+    if z.dtype in (INT8, INT16):
+        factors = squared_difference_factors(x, y, z)
+        formula = f"4 · {max(x.scale, y.scale):g}² / (2^{2 * factors.bits} · {z.scale:g})"
+        need_factor(factors.result, formula)
 
 
 QUANTIZABLE: dict[DType, tuple[DType, ...]] = {
@@ -86,34 +159,35 @@ QUANTIZABLE: dict[DType, tuple[DType, ...]] = {
 
 @rule(Quantize)
 def quantize(op: Quantize, operands: Operands, results: Results) -> None:
+    x, y = _unary(operands, results, *QUANTIZABLE)
+    need_type(y, *QUANTIZABLE[x.dtype])
+    _need_scale(y)
+    if x.dtype is not FLOAT32:
+        _need_scale(x)
+        need_factor(requantize_factor(x, y), f"{x.scale:g} / {y.scale:g}")
+
+
+def _unary(operands: Operands, results: Results, *dtypes: DType) -> tuple[Tensor, Tensor]:
+    """x of one of these types, and a result of its shape."""
     (x,) = take(operands, 1)
     y = single(results)
     need_max_rank(x)
     need_shape(y, x.shape)
-    need_type(x, *QUANTIZABLE)
-    need_type(y, *QUANTIZABLE[x.dtype])
-    if x.dtype is not FLOAT32:
-        need_scaled(x)
-    need_scaled(y)
-    if x.dtype is not FLOAT32:
-        need_factor(x, y, x.scale / y.scale)
+    need_type(x, *dtypes)
+    return x, y
 
 
-def need_scaled(tensor: Tensor) -> None:
-    """Any integer type with one scale above 0."""
+def _need_scale(tensor: Tensor) -> None:
+    """One scale above 0, for int32 too."""
     need_quantized(tensor)
     need(tensor.quantization is not None, f"{tensor.name} is {tensor.dtype} without a scale and zero point")
     assert tensor.quantization is not None
     scales = tensor.quantization.scales
-    need(len(scales) == 1 and scales[0] > 0, f"{tensor.name} has the scales {list(scales)}; it takes one above 0")
+    need(len(scales) == 1 and scales[0] > 0, f"{tensor.name} has {len(scales)} scales, the first {scales[0]:g}")
 
 
 @rule(Dequantize)
 def dequantize(op: Dequantize, operands: Operands, results: Results) -> None:
-    (x,) = take(operands, 1)
-    y = single(results)
-    need_max_rank(x)
-    need_shape(y, x.shape)
-    need_type(x, INT8, UINT8, INT16)
+    x, y = _unary(operands, results, INT8, UINT8, INT16)
     need_type(y, FLOAT32)
     need_quantized(x)
