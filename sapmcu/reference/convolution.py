@@ -93,7 +93,9 @@ def _reach(
     size: int, outputs: int, window: int, stride: int, padding: Pair, dilation: int
 ) -> Iterator[tuple[int, slice, slice]]:
     """(tap, outputs, inputs) along one axis: output i sees pixel i·stride + tap·dilation − padding, if there is one."""
-    for tap in range(window):
+    first_tap = max(0, -(((outputs - 1) * stride - padding[0]) // dilation))
+    last_tap = min(window - 1, (size - 1 + padding[0]) // dilation)
+    for tap in range(first_tap, last_tap + 1):
         offset = tap * dilation - padding[0]
         first = max(0, -(offset // stride))
         last = min(outputs - 1, (size - 1 - offset) // stride)

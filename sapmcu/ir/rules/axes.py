@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules of ops that pool, reduce or normalise over axes.
 
-Source of what TFLM refuses: tensorflow/lite/micro/kernels/{pooling,softmax,reduce}_common.cc,
-log_softmax.cc, l2norm.cc and arg_min_max.cc.
+Source of what TFLM refuses: tensorflow/lite/micro/kernels/{pooling,softmax,reduce}_common.cc, log_softmax.cc,
+l2norm.cc and arg_min_max.cc.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from sapmcu.ir.rules.rule import (
     need_one_type,
     need_quantized,
     need_rank,
+    need_same_quantization,
     need_shape,
     need_symmetric_int16,
     need_type,
@@ -47,7 +48,6 @@ from sapmcu.ir.rules.rule import (
 
 MAX_POOL_DRIFT = 1e-6
 """By which the scales of a pooling's input and output may differ. Source: pooling_common.cc, PoolingPrepare."""
-
 
 MAX_LOG_SOFTMAX = 2**12 - 1
 """Entries of e^0 = 1 that a sum with 12 integer bits holds. Source: log_softmax.h, kAccumulationIntegerBits."""
@@ -95,12 +95,12 @@ def sum_(op: Sum, operands: Operands, results: Results) -> None:
 
 @rule(ReduceMax)
 def reduce_max(op: ReduceMax, operands: Operands, results: Results) -> None:
-    _need_same_quantization(*_need_reduction(op.keep_dims, operands, results, DType.FLOAT32, DType.INT8))
+    need_same_quantization(*_need_reduction(op.keep_dims, operands, results, DType.FLOAT32, DType.INT8))
 
 
 @rule(ReduceMin)
 def reduce_min(op: ReduceMin, operands: Operands, results: Results) -> None:
-    _need_same_quantization(*_need_reduction(op.keep_dims, operands, results, DType.FLOAT32, DType.INT8))
+    need_same_quantization(*_need_reduction(op.keep_dims, operands, results, DType.FLOAT32, DType.INT8))
 
 
 def _need_reduction(keep_dims: bool, operands: Operands, results: Results, *dtypes: DType) -> tuple[Tensor, Tensor]:
@@ -215,11 +215,6 @@ def _need_steep(beta: float, x: Tensor) -> None:
     )
 
 
-def _need_same_quantization(x: Tensor, y: Tensor) -> None:
-    if not x.dtype.is_float:
-        need((x.scale, x.zero_point) == (y.scale, y.zero_point), _two_quantizations(x, y))
-
-
 def _need_same_scale(x: Tensor, y: Tensor) -> None:
     """TFLM copies quantized values from x to y as they are."""
     if x.dtype.is_float:
@@ -227,14 +222,8 @@ def _need_same_scale(x: Tensor, y: Tensor) -> None:
     need_quantized(x, y)
     need(
         abs(float(np.float32(x.scale) - np.float32(y.scale))) <= MAX_POOL_DRIFT and x.zero_point == y.zero_point,
-        _two_quantizations(x, y),
-    )
-
-
-def _two_quantizations(x: Tensor, y: Tensor) -> str:
-    return (
         f"{x.name} has scale {x.scale:g} and zero point {x.zero_point}, {y.name} has {y.scale:g} and {y.zero_point}; "
-        "TFLM takes one quantization for both"
+        "TFLM takes one quantization for both",
     )
 
 

@@ -35,6 +35,8 @@ from sapmcu.ir.rules.rule import (
     take,
 )
 
+MAX_FLOAT32 = float(np.finfo(np.float32).max)
+
 MAX_BIAS_DRIFT = 0.02
 """Output steps by which one unit of a bias may be off. Source: kernel_util.cc, GetQuantizedConvolutionMultipler."""
 
@@ -84,6 +86,7 @@ def depthwise_conv_2d(op: DepthwiseConv2D, operands: Operands, results: Results)
     )
     size = need_windows(x, op.stride, op.padding, (filters.shape[1], filters.shape[2]), op.dilation)
     need_shape(y, (x.shape[0], *size, channels))
+    need(len(operands) == 2 or operands[2] is not None, "its bias is an operand that is absent, which crashes TFLM")
     _need_product(x, filters, y, axis=3)
     _need_bias(type(op), optional(operands, 2), x, channels)
     need_clamp(op.activation, y)
@@ -134,7 +137,8 @@ def fully_connected(op: FullyConnected, operands: Operands, results: Results) ->
         need_shape(y, (x.elements // depth, channels))
     _need_product(x, filters, y, axis=0)
     _need_bias(type(op), bias, x, channels)
-    if bias is not None and not x.dtype.is_float and filters.quantization and not filters.quantization.is_per_channel:
+    if not x.dtype.is_float and filters.quantization is not None and not filters.quantization.is_per_channel:
+        _need_float32_product(x.scale, filters.scale)
         _need_bias_scale(bias, x, filters, y)
     need_clamp(op.activation, y)
 
@@ -158,6 +162,7 @@ def batch_mat_mul(op: BatchMatMul, operands: Operands, results: Results) -> None
     if x.dtype.is_float:
         return
     need_symmetric_int16(x, y, z)
+    _need_float32_product(x.scale, y.scale)
     need_factor(x.scale * y.scale / z.scale, f"{x.scale:g} · {y.scale:g} / {z.scale:g}")
 
 
@@ -202,8 +207,15 @@ def _need_bias(kind: type[Op], bias: Tensor | None, x: Tensor, channels: int) ->
     )
 
 
-def _need_bias_scale(bias: Tensor, x: Tensor, filters: Tensor, y: Tensor) -> None:
+def _need_float32_product(x_scale: float, y_scale: float) -> None:
+    """Where TFLM multiplies scales in float32. Source: kernel_util.cc, GetQuantizedConvolutionMultipler."""
+    need(x_scale * y_scale <= MAX_FLOAT32, f"the scales {x_scale:g} · {y_scale:g} leave float32")
+
+
+def _need_bias_scale(bias: Tensor | None, x: Tensor, filters: Tensor, y: Tensor) -> None:
     """A bias counts in units of x.scale · filter.scale; TFLM refuses a fully connected op where it visibly doesn't."""
+    if bias is None:
+        return
     unit = x.scale * filters.scale
     scale = bias.quantization.scales[0] if bias.quantization is not None else 0.0
     need(
