@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+ARENA_ALIGNMENT = 16
+"""Of the arena and its length, in bytes. Source: tflite-micro, micro_arena_constants.h."""
+
 
 class Kernels(StrEnum):
     """TFLM's two sets of kernels for Cortex-M."""
@@ -17,15 +20,24 @@ class Kernels(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ArenaUse:
-    """TFLM's arena. head: activations and scratch; tail: what persists; temporary: beside the tail during
-    AllocateTensors, before the head is laid out."""
+    """TFLM's arena. head: activations and scratch; tail: what persists; temporary: what AllocateTensors needs beside
+    the finished tail at its worst moment, before the head is laid out."""
 
     kernels: Kernels
     head_bytes: int
     tail_bytes: int
     temporary_bytes: int
-    scratch_bytes: Mapping[int, int]
-    """Scratch that an op asks for, by the op's index."""
+    scratch_requests: Mapping[int, tuple[int, ...]]
+    """Sizes of the scratch buffers that an op asks for, by the op's index."""
+    offset_bytes: Mapping[str, int]
+    """Where TFLM's planner puts the activations in the head."""
+    unknown_ops: tuple[str, ...] = ()
+    """Ops whose own allocations aren't known: where there are any, all figures are lower bounds."""
+
+    @property
+    def scratch_bytes(self) -> Mapping[int, int]:
+        """Scratch of an op, by the op's index."""
+        return {index: sum(sizes) for index, sizes in self.scratch_requests.items()}
 
     @property
     def used_bytes(self) -> int:
@@ -34,8 +46,16 @@ class ArenaUse:
 
     @property
     def arena_bytes(self) -> int:
-        """The smallest arena with which AllocateTensors succeeds."""
+        """What AllocateTensors needs at its worst moment."""
         return max(self.used_bytes, self.tail_bytes + self.temporary_bytes)
+
+    @property
+    def required_bytes(self) -> int:
+        """The smallest multiple of 16 for a 16-aligned arena with which AllocateTensors succeeds and nothing overlaps.
+
+        TFLM checks what persists against the head only: with 16 or 32 bytes less some ops overwrite their temporaries.
+        """
+        return -(-self.arena_bytes // ARENA_ALIGNMENT) * ARENA_ALIGNMENT
 
 
 @dataclass(frozen=True, slots=True)
