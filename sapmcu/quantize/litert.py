@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LiteRT's quantizer on a float .tflite, without TensorFlow. Runs in the process of isolated.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from sapmcu.errors import ToolError
+from sapmcu.ir.graph import Array
+from sapmcu.isolated import Progress
+
+
+def quantize_with_litert(report: Progress, tflite: bytes, arrays: Sequence[Array]) -> bytes:
+    """Static int8 filters and activations, per channel."""
+    try:
+        from litert_quantizer import quantizer, recipe
+    except ImportError as error:
+        raise ToolError(
+            "litert-quantizer does not load", hint="pip install 'sapmcu[quantize]'", output=str(error)
+        ) from error
+    report("calibrating")
+    try:
+        tflite = with_signature(tflite)
+        interpreter = Interpreter(model_content=tflite)
+        key = next(iter(interpreter.get_signature_list()))
+        names = _input_names(interpreter, key)
+        samples = [
+            {name: array[index : index + 1] for name, array in zip(names, arrays, strict=True)}
+            for index in range(len(arrays[0]))
+        ]
+        one = quantizer.Quantizer(bytearray(tflite), recipe.static_wi8_ai8())
+        calibrated = one.calibrate({key: samples}, num_threads=1)
+        return with_buffers_inside(bytes(one.quantize(calibrated).quantized_model))
+    except Exception as error:
+        raise ToolError(
+            "litert-quantizer can't quantize this model",
+            hint="with TensorFlow installed sapmcu takes its quantizer, which knows more ops: "
+            "pip install 'sapmcu[keras]'",
+            output=f"{type(error).__name__}: {error}"[-2000:],
+        ) from error
+
+
+def _input_names(interpreter: Any, key: str) -> list[str]:
+    """The signature's names of the inputs, in the order of the model's inputs."""
+    by_index = {one["index"]: name for name, one in interpreter.get_signature_runner(key).get_input_details().items()}
+    return [by_index[one["index"]] for one in interpreter.get_input_details()]
+
+
+def with_signature(tflite: bytes) -> bytes:
+    """litert-quantizer calibrates through a signature: give the model one where it has none."""
+    model = schema.ModelT.InitFromPackedBuf(bytearray(tflite), 0)
+    if model.signatureDefs:
+        return tflite
+    graph = model.subgraphs[0]
+    signature = schema.SignatureDefT()
+    signature.signatureKey = "serving_default"
+    signature.inputs = [_entry(f"input_{position}", index) for position, index in enumerate(graph.inputs)]
+    signature.outputs = [_entry(f"output_{position}", index) for position, index in enumerate(graph.outputs)]
+    model.signatureDefs = [signature]
+    return _packed(model)
+
+
+def _entry(name: str, tensor_index: int) -> Any:
+    entry = schema.TensorMapT()
+    entry.name, entry.tensorIndex = name, int(tensor_index)
+    return entry
+
+
+def with_buffers_inside(tflite: bytes) -> bytes:
+    """Move buffers that lie behind the flatbuffer into it: TFLM ignores their offset and reads zeros."""
+    model = schema.ModelT.InitFromPackedBuf(bytearray(tflite), 0)
+    if not any(buffer.offset > 1 for buffer in model.buffers):
+        return tflite
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(tflite, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return _packed(model)
+
+
+def _packed(model: Any) -> bytes:
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TensorFlow's post-training quantizer on a float .tflite. Runs in the process of isolated.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sapmcu.errors import ToolError
+from sapmcu.ir.graph import Array
+from sapmcu.isolated import Progress
+
+
+def quantize_with_tensorflow(report: Progress, tflite: bytes, arrays: Sequence[Array]) -> bytes:
+    """The second half of TFLiteConverter.convert(): it, too, makes a float .tflite, calibrates and quantizes that.
+
+    Without the first half, all model formats take the same way, and tensors keep the names of the float model. There
+    is no public name for it; a test compares it with the converter's result. Source: lite/python/lite.py of
+    TensorFlow 2.19, TFLiteConverterBase._quantize.
+    """
+    try:
+        import tensorflow as tf
+        from tensorflow.lite.python.convert import mlir_quantize
+        from tensorflow.lite.python.optimize.calibrator import Calibrator
+        from tensorflow.lite.toco import types_pb2
+    except ImportError as error:
+        raise ToolError(
+            "this version of TensorFlow has no quantizer where sapmcu looks for it",
+            hint="pip install 'sapmcu[keras]'",
+            output=str(error),
+        ) from error
+    count = len(arrays[0])
+
+    def batches() -> Iterator[list[Array]]:
+        for index in range(count):
+            if index and index % 50 == 0:
+                report(f"calibrating: {index} of {count}")
+            yield [array[index : index + 1] for array in arrays]
+
+    try:
+        calibrated = Calibrator(tflite).calibrate(batches)
+        quantized: bytes = mlir_quantize(
+            calibrated,
+            fully_quantize=True,
+            inference_type=types_pb2.QUANTIZED_INT8,
+            input_data_type=tf.int8,
+            output_data_type=tf.int8,
+        )
+    except Exception as error:
+        raise ToolError(
+            "TensorFlow can't quantize this model",
+            hint="check that the float model runs on the samples",
+            output=str(error)[-2000:],
+        ) from error
+    return quantized
