@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from sapmcu.ir.graph import Tensor
+from sapmcu.ir.graph import DType, Tensor
 from sapmcu.ir.ops import Range
 
 LIMITS: dict[str, tuple[float, float]] = {
@@ -26,6 +26,8 @@ def type_range(output: Tensor) -> Range:
     """All that the type holds."""
     if output.dtype.is_float:
         return Range(-math.inf, math.inf)
+    if output.dtype is DType.BOOL:
+        return Range(0, 1)
     info = np.iinfo(output.dtype.value)
     return Range(info.min, info.max)
 

@@ -7,7 +7,7 @@ holds float graphs to the same shapes; what sapmcu computes itself (int8) stands
 
 from __future__ import annotations
 
-from sapmcu.ir.rules import activation, axes, convolution, elementwise, movement
+from sapmcu.ir.rules import activation, axes, convolution, elementwise, movement, sampling
 from sapmcu.ir.rules.rule import RULES, RuleError
 
-__all__ = ["RULES", "RuleError", "activation", "axes", "convolution", "elementwise", "movement"]
+__all__ = ["RULES", "RuleError", "activation", "axes", "convolution", "elementwise", "movement", "sampling"]

@@ -151,10 +151,10 @@ def need_quantized(*tensors: Tensor) -> None:
 def need_symmetric_int16(*tensors: Tensor) -> None:
     """TFLM's kernels on int16 leave out the zero point."""
     for tensor in tensors:
-        need(
-            tensor.dtype is not DType.INT16 or tensor.zero_point == 0,
-            f"{tensor.name} is int16 with the zero point {tensor.zero_point}; TFLM takes 0",
-        )
+        if tensor.dtype is DType.INT16:
+            need(
+                tensor.zero_point == 0, f"{tensor.name} is int16 with the zero point {tensor.zero_point}; TFLM takes 0"
+            )
 
 
 def need_same_quantization(*tensors: Tensor) -> None:
