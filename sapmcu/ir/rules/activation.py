@@ -118,6 +118,7 @@ def relu(op: Relu, operands: Operands, results: Results) -> None:
 @rule(Relu6)
 def relu6(op: Relu6, operands: Operands, results: Results) -> None:
     x, y = _unary(operands, results, INT8, INT16, FLOAT32)
+    need_symmetric_int16(x, y)
     if x.dtype is FLOAT32:
         return
     need_factor(ratio_factor(x, y), f"{x.scale:g} / {y.scale:g}")
