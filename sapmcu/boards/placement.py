@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sapmcu.boards.board import Board, Region, all_boards
+from sapmcu.boards.board import Board, Region
 from sapmcu.errors import UserError
 
 STACK_BYTES = 4096
@@ -58,18 +58,5 @@ def place_memory(board: Board, arena_bytes: int, stack_bytes: int = STACK_BYTES)
     raise UserError(
         f"the arena needs {arena_bytes:,} bytes of SRAM; {board.name} has {largest:,} in one piece beside "
         f"{stack_bytes:,} of stack and {STATIC_BYTES:,} of other data",
-        hint=_other_boards(arena_bytes, stack_bytes),
+        hint="choose a board with more SRAM: `sapmcu boards` lists them",
     )
-
-
-def boards_with_room(arena_bytes: int, stack_bytes: int = STACK_BYTES) -> tuple[Board, ...]:
-    """The boards with a place for such an arena, least SRAM first."""
-    fitting = (board for board in all_boards() if largest_arena_bytes(board, stack_bytes) >= arena_bytes)
-    return tuple(sorted(fitting, key=lambda board: (board.sram_bytes, board.name)))
-
-
-def _other_boards(arena_bytes: int, stack_bytes: int) -> str:
-    boards = boards_with_room(arena_bytes, stack_bytes)[:3]
-    if not boards:
-        return "no board that sapmcu knows has so much; use a smaller input or a narrower network"
-    return f"--board {' or '.join(board.name for board in boards)} has room"

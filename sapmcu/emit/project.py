@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 
-from sapmcu.boards.board import Board, Region
+from sapmcu.boards.board import Board, Region, all_boards
 from sapmcu.boards.core import Fpu
 from sapmcu.boards.placement import Placement, place_memory
 from sapmcu.emit.c_source import c_comment
@@ -143,15 +143,17 @@ def _readme(graph: Graph, board: Board, placement: Placement, vectors: int, orig
 
 
 def _run_hint(board: Board) -> str:
-    machine = board.emulator.qemu_machine
     if board.emulator.is_exact:
         return (
-            f"```\nqemu-system-arm -machine {machine} -nographic -semihosting-config enable=on,target=native \\\n"
-            "    -kernel build/firmware.elf\n```"
+            f"```\nqemu-system-arm -machine {board.emulator.qemu_machine} -nographic \\\n"
+            "    -semihosting-config enable=on,target=native -kernel build/firmware.elf\n```"
         )
+    twins = [other.name for other in all_boards() if other.emulator.is_exact and other.core == board.core]
+    if not twins:
+        return f"QEMU has neither this board nor another with its core, {board.core}."
     return (
-        f"QEMU has no {board.title}. Convert for a board with the same core that QEMU has, "
-        f"`--board {machine.replace('-', '_')}`, to run the same application there."
+        f"QEMU doesn't have this board, but others with its core: convert for `--board {twins[0]}` to run the same\n"
+        "application there."
     )
 
 

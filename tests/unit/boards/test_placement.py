@@ -10,7 +10,6 @@ from sapmcu.boards.placement import (
     STACK_BYTES,
     STATIC_BYTES,
     arena_room_bytes,
-    boards_with_room,
     largest_arena_bytes,
     place_memory,
 )
@@ -41,23 +40,9 @@ def test_a_larger_stack_leaves_less_for_the_arena() -> None:
     assert largest_arena_bytes(board, stack_bytes=STACK_BYTES + 1024) == largest_arena_bytes(board) - 1024
 
 
-def test_an_arena_that_fits_nowhere_is_an_error_with_both_numbers_and_boards_that_would_do() -> None:
+def test_an_arena_that_fits_nowhere_is_an_error_with_both_numbers() -> None:
     with pytest.raises(UserError) as caught:
         place_memory(load_board("microbit"), 82_316)
     assert "82,316" in caught.value.message
     assert "11,264" in caught.value.message
-    assert caught.value.hint is not None
-    assert "nucleo_f446re" in caught.value.hint
-
-
-def test_an_arena_too_large_for_all_boards_gets_another_hint() -> None:
-    with pytest.raises(UserError) as caught:
-        place_memory(H7, 1 << 30)
-    assert caught.value.hint is not None
-    assert "--board" not in caught.value.hint
-
-
-def test_boards_with_room_come_smallest_first() -> None:
-    boards = boards_with_room(200_000)
-    assert all(largest_arena_bytes(board) >= 200_000 for board in boards)
-    assert [board.sram_bytes for board in boards] == sorted(board.sram_bytes for board in boards)
+    assert caught.value.hint

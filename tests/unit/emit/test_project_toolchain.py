@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The project's own files compile without a warning, link on every board, and start in QEMU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+from firmware_project import compile_file, link, run_qemu, write_project
+
+from sapmcu.boards.board import Board, Region, all_boards, load_board
+from sapmcu.boards.placement import place_memory
+
+ARENA_BYTES = 2000
+PROBE = """
+#include "sapmcu/port.h"
+#include "model_data.h"
+#include "test_vectors.h"
+#include <string.h>
+
+__attribute__((section(".bss.sapmcu_arena"), aligned(16))) uint8_t arena[SAPMCU_ARENA_BYTES];
+static uint32_t cleared[3];
+static uint32_t initialised[2] = {0x12345678u, 9u};
+static volatile float real = 1.5f;
+int main(void);
+
+__attribute__((constructor)) static void construct(void) {
+    cleared[2] += 3;
+}
+
+int main(void) {
+    sapmcu_port_init();
+    sapmcu_port_write("hello from a board, over more than the sixty-three bytes that one chunk holds\\n", 78);
+    arena[SAPMCU_ARENA_BYTES - 1] = 1;
+    const uint8_t *second = sapmcu_vectors[1].inputs[0];
+    int is_right = cleared[0] == 0 && cleared[1] == 0 && cleared[2] == 3 && initialised[0] == 0x12345678u &&
+                   initialised[1] == 9 && second[31] == 31 && memcmp(second, sapmcu_vectors[0].outputs[0], 32) == 0;
+    real = real * 2.0f;
+    return is_right && real > 2.5f ? 42 : 1;
+}
+"""
+
+
+@pytest.fixture(params=all_boards(), ids=lambda board: board.name)
+def board(request: pytest.FixtureRequest) -> Board:
+    result = request.param
+    assert isinstance(result, Board)
+    return result
+
+
+def build(directory: Path, board: Board, main: str) -> Path:
+    firmware = write_project(directory, board, ARENA_BYTES)
+    (directory / "main.c").write_text(main)
+    ours = [firmware / "port" / f"{name}.c" for name in ("startup", "semihosting", "libc_stubs")]
+    sources = [directory / "main.c", *ours, firmware / "test_vectors.c", firmware / "model_data.cc"]
+    objects = [compile_file(source, directory / f"{source.stem}.o", board, firmware) for source in sources]
+    return link(objects, directory / "probe.elf", board, firmware)
+
+
+@pytest.mark.needs("arm-none-eabi-gcc")
+def test_project_links_into_the_regions_of_every_board(tmp_path: Path, board: Board) -> None:
+    with build(tmp_path, board, PROBE).open("rb") as file:
+        elf = ELFFile(file)
+        symbols = {symbol.name: symbol["st_value"] for symbol in elf.get_section_by_name(".symtab").iter_symbols()}
+        sections = {section.name: section for section in elf.iter_sections()}
+    placement = place_memory(board, ARENA_BYTES)
+
+    def lies_in(start: int, end: int, region: Region) -> bool:
+        return region.base <= start <= end <= region.end
+
+    assert sections[".vectors"]["sh_addr"] == placement.code.base + board.defaults.code_offset_bytes
+    assert sections[".vectors"]["sh_size"] == 64
+    assert lies_in(symbols["sapmcu_arena_start"], symbols["sapmcu_arena_end"], placement.arena)
+    assert symbols["sapmcu_arena_end"] - symbols["sapmcu_arena_start"] == ARENA_BYTES
+    assert symbols["sapmcu_arena_start"] % 16 == 0
+    assert lies_in(symbols["sapmcu_data_start"], symbols["sapmcu_bss_end"], placement.data)
+    assert symbols["sapmcu_stack_top"] == placement.stack.base + placement.stack_bytes
+
+
+@pytest.mark.needs("arm-none-eabi-gcc", "qemu-system-arm")
+@pytest.mark.parametrize("name", [board.name for board in all_boards() if board.emulator.is_exact])
+def test_startup_sets_up_c_and_the_exit_code_arrives(tmp_path: Path, name: str) -> None:
+    board = load_board(name)
+    code, output = run_qemu(board, build(tmp_path, board, PROBE))
+    assert (code, output) == (
+        42,
+        "hello from a board, over more than the sixty-three bytes that one chunk holds\n",
+    )
+
+
+@pytest.mark.needs("arm-none-eabi-gcc", "qemu-system-arm")
+def test_a_fault_says_its_number_and_ends_the_program(tmp_path: Path) -> None:
+    main = 'int main(void);\nint main(void) {\n    __asm__ volatile("udf #0");\n    return 0;\n}\n'
+    board = load_board("mps2_an386")
+    assert run_qemu(board, build(tmp_path, board, main)) == (131, "unexpected exception 03\n")
+
+
+@pytest.mark.needs("arm-none-eabi-gcc", "qemu-system-arm")
+def test_a_failed_check_of_a_library_says_so(tmp_path: Path) -> None:
+    main = "#include <stdlib.h>\nint main(void);\nint main(void) {\n    abort();\n}\n"
+    board = load_board("mps2_an386")
+    assert run_qemu(board, build(tmp_path, board, main)) == (134, "abort(): a check inside a library failed\n")
+
+
+@pytest.mark.needs("arm-none-eabi-gcc")
+def test_model_data_is_for_c_and_for_cpp(tmp_path: Path) -> None:
+    board = load_board("mps2_an386")
+    firmware = write_project(tmp_path, board)
+    text = """
+#include "model_data.h"
+int use(void);
+int use(void) {
+    static const SAPMCU_INPUT_0_TYPE x[SAPMCU_INPUT_0_ELEMENTS] = {0};
+    const int shape[SAPMCU_INPUT_0_RANK] = SAPMCU_INPUT_0_SHAPE;
+    const float real = SAPMCU_INPUT_0_SCALE * (float)(x[0] - SAPMCU_INPUT_0_ZERO_POINT);
+    return shape[1] + (int)real + sapmcu_model_data[SAPMCU_MODEL_BYTES - 1] + (int)sizeof(SAPMCU_MODEL_NAME);
+}
+"""
+    for name in ("use.c", "use.cc"):
+        (tmp_path / name).write_text(text)
+        compile_file(tmp_path / name, tmp_path / "use.o", board, firmware)
