@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from sapmcu.ir.activation import type_range
-from sapmcu.ir.graph import Array, Tensor
 from sapmcu.ir.ops import BatchMatMul, FullyConnected
 from sapmcu.reference.convolution import channel_factors
-from sapmcu.reference.fixed_point import quantize_multipliers, requantize
+from sapmcu.reference.fixed_point import requantize
 from sapmcu.reference.kernel import Operands, Outputs, Results, kernel, need_int8, operand, optional_operand
 
 
@@ -24,7 +23,7 @@ def fully_connected(op: FullyConnected, operands: Operands, results: Results) ->
     sums = rows @ filters.value.astype(np.float64).T
     if (bias := optional_operand(operands, 2)) is not None:
         sums += bias.value.ravel()
-    factors = _factors(x.tensor, filters.tensor, y)
+    factors = channel_factors(x.tensor, filters.tensor, y)
     return (requantize(sums.astype(np.int64), factors, y, op.activation).reshape(y.shape),)
 
 
@@ -35,19 +34,4 @@ def batch_mat_mul(op: BatchMatMul, operands: Operands, results: Results) -> Outp
     left = x.value.astype(np.float64) - x.tensor.zero_point
     right = y.value.astype(np.float64) - y.tensor.zero_point
     sums = (left.swapaxes(-1, -2) if op.adjoint_x else left) @ (right.swapaxes(-1, -2) if op.adjoint_y else right)
-    return (requantize(sums.astype(np.int64), single_factor(x.tensor, y.tensor, z), z, type_range(z)),)
-
-
-def _factors(x: Tensor, filters: Tensor, y: Tensor) -> tuple[Array, Array]:
-    assert filters.quantization is not None
-    if filters.quantization.is_per_channel:
-        return channel_factors(x, filters, y)
-    return single_factor(x, filters, y)
-
-
-def single_factor(x: Tensor, y: Tensor, z: Tensor) -> tuple[Array, Array]:
-    """(multiplier, shift) of z = x · y. TFLM multiplies the scales in float32, LiteRT and convolutions in float64.
-
-    So TFLM and LiteRT differ in the last bit. Source: kernel_util.cc, GetQuantizedConvolutionMultipler.
-    """
-    return quantize_multipliers([float(np.float32(x.scale) * np.float32(y.scale)) / z.scale])
+    return (requantize(sums.astype(np.int64), channel_factors(x.tensor, y.tensor, z), z, type_range(z)),)

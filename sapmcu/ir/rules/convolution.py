@@ -35,8 +35,6 @@ from sapmcu.ir.rules.rule import (
     take,
 )
 
-MAX_FLOAT32 = float(np.finfo(np.float32).max)
-
 MAX_BIAS_DRIFT = 0.02
 """Output steps by which one unit of a bias may be off. Source: kernel_util.cc, GetQuantizedConvolutionMultipler."""
 
@@ -138,7 +136,6 @@ def fully_connected(op: FullyConnected, operands: Operands, results: Results) ->
     _need_product(x, filters, y, axis=0)
     _need_bias(type(op), bias, x, channels)
     if not x.dtype.is_float and filters.quantization is not None and not filters.quantization.is_per_channel:
-        _need_float32_product(x.scale, filters.scale)
         _need_bias_scale(bias, x, filters, y)
     need_clamp(op.activation, y)
 
@@ -162,7 +159,6 @@ def batch_mat_mul(op: BatchMatMul, operands: Operands, results: Results) -> None
     if x.dtype.is_float:
         return
     need_symmetric_int16(x, y, z)
-    _need_float32_product(x.scale, y.scale)
     need_factor(x.scale * y.scale / z.scale, f"{x.scale:g} · {y.scale:g} / {z.scale:g}")
 
 
@@ -205,11 +201,6 @@ def _need_bias(kind: type[Op], bias: Tensor | None, x: Tensor, channels: int) ->
         bias.elements == channels,
         f"{bias.name} {list(bias.shape)} must hold one number for each of {channels} output channels",
     )
-
-
-def _need_float32_product(x_scale: float, y_scale: float) -> None:
-    """Where TFLM multiplies scales in float32. Source: kernel_util.cc, GetQuantizedConvolutionMultipler."""
-    need(x_scale * y_scale <= MAX_FLOAT32, f"the scales {x_scale:g} · {y_scale:g} leave float32")
 
 
 def _need_bias_scale(bias: Tensor | None, x: Tensor, filters: Tensor, y: Tensor) -> None:
