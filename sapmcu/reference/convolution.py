@@ -114,8 +114,8 @@ def _finish(sums: Array, bias: Operand | None, factors: tuple[Array, Array], y: 
 def channel_factors(x: Tensor, filters: Tensor, y: Tensor) -> tuple[Array, Array]:
     """(multipliers, shifts) of the output channels, or one for all, from a product of scales in float64.
 
-    TFLM's sources up to 90b983c2 take the product of FULLY_CONNECTED and BATCH_MATMUL in float32: builds of them may
-    differ in the last bit. Source: kernel_util.cc, PopulateConvolutionQuantizationParams.
+    So does TFLM 8f6596d, of which the package tflite-micro is built. Until 90b983c2 at least, TFLM took the product of
+    FULLY_CONNECTED and BATCH_MATMUL in float32, which now and then differs in the last bit. Source: kernel_util.cc.
     """
     assert filters.quantization is not None
     return quantize_multipliers(x.scale * scale / y.scale for scale in filters.quantization.scales)
