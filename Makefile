@@ -4,7 +4,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-DEMO_MODEL ?= models/fashion_mnist/fashion_mnist.h5
+DEMO_MODEL ?= models/fashion_mnist/dscnn.h5
 DEMO_BOARD ?= stm32h7
 
 # What a test compiles with, and the data that the models of models/ were trained on.

@@ -59,12 +59,12 @@ def cli() -> None:
 @JSON
 def convert(as_json: bool, **options: Any) -> None:
     """Turn MODEL (.h5, .keras, SavedModel, .onnx, .tflite) into an int8 model and a firmware project."""
-    from sapmcu.pipeline import ConvertOptions
-    from sapmcu.pipeline import convert as run_convert
-    from sapmcu.report import json_text, render_conversion
+    from sapmcu import pipeline
+    from sapmcu.report.conversion import render_conversion
+    from sapmcu.report.json import conversion_json, json_text
 
-    result = run_convert(ConvertOptions(**options, command=_command()), progress=_progress)
-    click.echo(json_text(result) if as_json else render_conversion(result))
+    result = pipeline.convert(pipeline.ConvertOptions(**options, command=_command()), progress=_progress)
+    click.echo(json_text(conversion_json(result)) if as_json else render_conversion(result))
 
 
 @cli.command()
@@ -74,11 +74,15 @@ def convert(as_json: bool, **options: Any) -> None:
 @JSON
 def memory(model: Path, board: str | None, kernels: str, as_json: bool) -> None:
     """Show what MODEL (.tflite, or what convert reads) needs of SRAM and flash, op by op, before anything is built."""
-    from sapmcu.pipeline import report_memory
-    from sapmcu.report import json_text, render_memory
+    from sapmcu import pipeline
+    from sapmcu.boards.fit import check_fit
+    from sapmcu.report.json import json_text, memory_json
+    from sapmcu.report.terminal import render_memory
 
-    result = report_memory(model, board, kernels, progress=_progress)
-    click.echo(json_text(result) if as_json else render_memory(result))
+    report, fit = pipeline.memory(model, board, kernels, progress=_progress)
+    click.echo(json_text(memory_json(report, fit)) if as_json else render_memory(report, fit))
+    if fit is not None:
+        check_fit(fit, report)
 
 
 @cli.command()
@@ -86,11 +90,12 @@ def memory(model: Path, board: str | None, kernels: str, as_json: bool) -> None:
 @JSON
 def boards(name: str | None, as_json: bool) -> None:
     """List the boards, or all facts of the board NAME (or of your own TOML) with their sources."""
-    from sapmcu.pipeline import list_boards
-    from sapmcu.report import json_text, render_boards
+    from sapmcu.boards.board import all_boards, load_board
+    from sapmcu.report.boards import render_boards
+    from sapmcu.report.json import boards_json, json_text
 
-    result = list_boards(name)
-    click.echo(json_text(result) if as_json else render_boards(result))
+    found = all_boards() if name is None else (load_board(name),)
+    click.echo(json_text(boards_json(found)) if as_json else render_boards(found))
 
 
 def _command() -> str:

@@ -12,7 +12,7 @@ from small_graphs import residual
 from sapmcu.boards.board import Board
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.project import emit_project
-from sapmcu.emit.vectors import Vector
+from sapmcu.ir.vectors import Vector
 
 ORIGIN = Origin("0.0.0", "sapmcu convert residual.tflite")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")

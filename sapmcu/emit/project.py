@@ -13,9 +13,10 @@ from sapmcu.boards.placement import Placement, place_memory
 from sapmcu.emit.c_source import c_comment
 from sapmcu.emit.origin import Origin, block_comment
 from sapmcu.emit.tflm import emit_model_data, emit_model_ops
-from sapmcu.emit.vectors import Vector, embedded, emit_testdata, emit_vectors, verify_vectors
+from sapmcu.emit.vectors import embedded, emit_testdata, emit_vectors, verify_vectors
 from sapmcu.firmware_files import firmware_file
 from sapmcu.ir.graph import Graph
+from sapmcu.ir.vectors import Vector
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -5,26 +5,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from sapmcu.emit.c_source import byte_rows, c_comment, c_list
 from sapmcu.emit.origin import Origin, block_comment
 from sapmcu.ir.graph import Graph, Tensor
+from sapmcu.ir.vectors import Vector
 
 EMBEDDED_BYTES = 32 * 1024
 """What the vectors in the firmware may take of its flash; the first one is always in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Vector:
-    """One run: the raw little-endian bytes of each input and of each output, in the graph's order."""
-
-    inputs: tuple[bytes, ...]
-    outputs: tuple[bytes, ...]
-
-    @property
-    def size_bytes(self) -> int:
-        return sum(map(len, (*self.inputs, *self.outputs)))
 
 
 def verify_vectors(graph: Graph, vectors: Sequence[Vector]) -> None:

@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
+from sapmcu.boards.board import Board
+from sapmcu.ir.conversion import Conversion
 from sapmcu.ir.memory import Fit, MemoryReport
 
 SCHEMA = 1
@@ -38,6 +42,7 @@ def memory_json(report: MemoryReport, fit: Fit | None) -> dict[str, Any]:
             "kernels": use.kernels.value,
             "arena_bytes": use.arena_bytes,
             "used_bytes": use.used_bytes,
+            "required_bytes": use.required_bytes,
             "head_bytes": use.head_bytes,
             "tail_bytes": use.tail_bytes,
             "temporary_bytes": use.temporary_bytes,
@@ -62,3 +67,29 @@ def fit_json(fit: Fit) -> dict[str, Any]:
         "flash_bytes": fit.flash_bytes,
         "flash_left_bytes": fit.flash_left_bytes,
     }
+
+
+def conversion_json(result: Conversion) -> dict[str, Any]:
+    """report.json, and what `sapmcu convert --json` prints."""
+    return {
+        "model": result.model,
+        "format": result.format,
+        "producer": result.producer,
+        "quantizer": result.quantizer,
+        "samples": result.samples,
+        "is_guessed": result.is_guessed,
+        "sha256": result.sha256,
+        "inputs": [asdict(one) for one in result.inputs],
+        "outputs": [asdict(one) for one in result.outputs],
+        "memory": memory_json(result.memory, result.fit),
+        "rewrites": [asdict(one) for one in result.rewrites if not one.is_identity],
+        "check": asdict(result.check),
+        "accuracy": None if result.accuracy is None else asdict(result.accuracy),
+        "warnings": list(result.warnings),
+        "files": list(result.files),
+    }
+
+
+def boards_json(boards: Sequence[Board]) -> dict[str, Any]:
+    """What `sapmcu boards --json` prints."""
+    return {"boards": [asdict(board) for board in boards]}

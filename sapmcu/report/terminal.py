@@ -15,7 +15,8 @@ from rich.text import Text
 from sapmcu.ir.memory import Fit, MemoryReport, OpMemory
 
 MAX_WIDTH = 120
-BAR_WIDTH = 10
+BAR_WIDTH = 8
+MAX_COLUMN = 24
 
 
 def render(*parts: RenderableType, width: int | None = None) -> str:
@@ -50,25 +51,40 @@ def render_memory(report: MemoryReport, fit: Fit | None, *, width: int | None = 
 
 def op_table(report: MemoryReport) -> Table:
     """A row an op, with a bar of the bytes that live while it runs."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("op", justify="right", no_wrap=True)
-    table.add_column("type", no_wrap=True)
-    table.add_column("output", overflow="ellipsis", no_wrap=True, ratio=1)
-    for heading in ("out bytes", "live", "scratch"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, min_width=BAR_WIDTH)
     peak = report.peak
-    for op in report.ops:
-        scratch = number(op.scratch_bytes) if op.scratch_bytes else ""
-        table.add_row(
+    rows = [
+        (
             str(op.index),
             op.type,
-            Text(_short(op.name)),
+            _short(op.name),
             number(op.output_bytes),
             number(op.live_bytes),
-            scratch,
+            number(op.scratch_bytes) if op.scratch_bytes else "",
             bar(op, peak) + (" peak" if op is peak else ""),
         )
+        for op in report.ops
+    ]
+    return columns(("op", "type", "output", "bytes", "live", "scratch", ""), rows, right=(0, 3, 4, 5), flexible=2)
+
+
+def columns(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), flexible: int | None = None
+) -> Table:
+    """A table whose columns are as wide as their texts, but for the flexible one, which gives way."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for index, heading in enumerate(headings):
+        widest = max(len(heading), *(len(row[index]) for row in rows)) if rows else len(heading)
+        table.add_column(
+            heading,
+            justify="right" if index in right else "left",
+            overflow="ellipsis",
+            no_wrap=index != flexible,
+            min_width=len(heading) if index == flexible else min(widest, MAX_COLUMN),
+            max_width=widest if index == flexible else MAX_COLUMN,
+        )
+    for row in rows:
+        cells = [Text(cell, overflow="ellipsis", no_wrap=True) for cell in row]
+        table.add_row(*cells)
     return table
 
 
@@ -129,4 +145,5 @@ def _left(left_bytes: int) -> str:
 
 
 def _notes(report: MemoryReport) -> list[RenderableType]:
-    return [Text()] + [Text(f"note: {note}") for note in report.notes] if report.notes else []
+    notes: list[RenderableType] = [Text(f"note: {note}") for note in report.notes]
+    return [Text(), *notes] if notes else []

@@ -14,9 +14,10 @@ from small_graphs import residual
 from sapmcu.boards.board import all_boards, load_board
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.project import VERBATIM, emit_project
-from sapmcu.emit.vectors import EMBEDDED_BYTES, Vector
+from sapmcu.emit.vectors import EMBEDDED_BYTES
 from sapmcu.errors import UserError
 from sapmcu.firmware_files import firmware_dir, firmware_file
+from sapmcu.ir.vectors import Vector
 
 ORIGIN = Origin("1.2.3", "sapmcu convert model.tflite --board mps2_an386")
 MODEL = bytes(range(256)) * 2

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a model's memory fits a board, and what to do where it doesn't."""
+
+from __future__ import annotations
+
+from sapmcu.boards.board import Board, all_boards
+from sapmcu.boards.placement import arena_room_bytes, largest_arena_bytes
+from sapmcu.errors import UserError
+from sapmcu.ir.memory import Fit, MemoryReport
+
+SHOWN_BOARDS = 3
+
+
+def board_fit(board: Board, memory: MemoryReport) -> Fit:
+    """The region that takes the arena (the largest where none has room), and what the model leaves."""
+    need = memory.tflm.required_bytes
+    rooms = {name: arena_room_bytes(board, board.region(name)) for name in board.defaults.arena}
+    region = next((name for name, room in rooms.items() if room >= need), max(rooms, key=lambda name: rooms[name]))
+    return Fit(
+        board=board.name,
+        sram_region=region,
+        sram_bytes=rooms[region],
+        sram_left_bytes=rooms[region] - need,
+        flash_bytes=board.flash_bytes,
+        flash_left_bytes=board.flash_bytes - memory.flash_bytes,
+    )
+
+
+def check_fit(fit: Fit, memory: MemoryReport) -> None:
+    """Raises: UserError with both numbers, the op at the peak and boards that would do."""
+    if fit.fits:
+        return
+    need = memory.tflm.required_bytes
+    sentences = []
+    if fit.sram_left_bytes < 0:
+        sentences.append(f"{need:,} bytes of SRAM; {fit.board} has {fit.sram_bytes:,} for it in {fit.sram_region}")
+    if fit.flash_left_bytes < 0:
+        sentences.append(f"{memory.flash_bytes:,} bytes of flash; {fit.board} has {fit.flash_bytes:,}")
+    peak = memory.peak
+    parts = " + ".join(f"{size:,}" for _, size in peak.live)
+    details = [f"peak at op {peak.index} {peak.type}: {parts}" if peak.live else f"peak at op {peak.index} {peak.type}"]
+    raise UserError(
+        f"{memory.model} needs {' and '.join(sentences)}", details=details, hint=_other_boards(need, memory.flash_bytes)
+    )
+
+
+def _other_boards(arena_bytes: int, flash_bytes: int) -> str:
+    """The boards with room for both, least SRAM first."""
+    fitting = [
+        board
+        for board in all_boards()
+        if largest_arena_bytes(board) >= arena_bytes and board.flash_bytes >= flash_bytes
+    ]
+    if not fitting:
+        return "no board that sapmcu knows is large enough; take a smaller input or a narrower network"
+    fitting.sort(key=lambda board: (board.sram_bytes, board.name))
+    return f"--board {' or '.join(board.name for board in fitting[:SHOWN_BOARDS])} has room"

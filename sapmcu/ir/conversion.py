@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a conversion found and made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sapmcu.ir.memory import Fit, MemoryReport
+from sapmcu.ir.vectors import ExecutionCheck
+
+if TYPE_CHECKING:
+    from sapmcu.ir.accuracy import Accuracy
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One input or output of the int8 model."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None
+    zero_point: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """What a pass did. mends: the graph before it gives wrong results in TFLM, so that the two can't be compared."""
+
+    name: str
+    ops_before: int
+    ops_after: int
+    tensors_before: int
+    tensors_after: int
+    mends: bool
+
+    @property
+    def is_identity(self) -> bool:
+        return not self.mends and (self.ops_before, self.tensors_before) == (self.ops_after, self.tensors_after)
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """accuracy, samples: None for a model that came in int8. sha256: of the written model.tflite."""
+
+    model: str
+    format: str
+    producer: str
+    quantizer: str | None
+    samples: str | None
+    is_guessed: bool
+    sha256: str
+    inputs: tuple[Interface, ...]
+    outputs: tuple[Interface, ...]
+    memory: MemoryReport
+    fit: Fit
+    rewrites: tuple[Rewrite, ...]
+    check: ExecutionCheck
+    accuracy: Accuracy | None
+    warnings: tuple[str, ...]
+    files: tuple[str, ...]
+    out: Path

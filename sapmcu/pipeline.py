@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole compiler on one screen: every stage by name, in order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from sapmcu import __version__
+from sapmcu.boards.board import load_board
+from sapmcu.boards.fit import board_fit, check_fit
+from sapmcu.emit.directory import check_target, write_directory
+from sapmcu.emit.origin import Origin
+from sapmcu.emit.project import emit_project
+from sapmcu.emit.tflite import write_tflite
+from sapmcu.errors import UserError
+from sapmcu.execution import check_execution, executor
+from sapmcu.frontends.source import load_source
+from sapmcu.frontends.tflite import read_tflite
+from sapmcu.ir.check import verify_graph
+from sapmcu.ir.conversion import Conversion, Interface, Rewrite
+from sapmcu.ir.graph import Array, Graph, Tensor
+from sapmcu.ir.memory import Fit, Kernels, MemoryReport
+from sapmcu.ir.source import ModelFormat, Samples, Source
+from sapmcu.ir.text import dump_text
+from sapmcu.passes import PASSES
+from sapmcu.passes.int8_interface import int8_interface
+from sapmcu.plan.memory import plan_memory
+from sapmcu.plan.tflm.target import target_for
+from sapmcu.quantize.accuracy import measure_accuracy, quantize_inputs
+from sapmcu.quantize.quantizer import check_full_int8, is_full_int8, quantize_source
+from sapmcu.quantize.samples import load_samples
+from sapmcu.report.json import conversion_json, json_text
+from sapmcu.run.vectors import make_inputs
+
+Progress = Callable[[str], None]
+VECTORS = 30
+"""Inputs of the check before anything is written."""
+KEPT_VECTORS = 8
+"""Of them in testdata/."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertOptions:
+    """The options of `sapmcu convert`; command: the line that the user typed, for the headers of generated files."""
+
+    model: Path
+    board: str
+    out: Path | None = None
+    force: bool = False
+    samples: str | None = None
+    normalize: str | None = None
+    strict: bool = False
+    per_layer: bool = False
+    kernels: str = Kernels.CMSIS_NN
+    dump_ir: Path | None = None
+    command: str = ""
+
+
+def convert(options: ConvertOptions, progress: Progress) -> Conversion:
+    """Model file in; int8 model, reports and firmware project out, in a directory.
+
+    Raises: UserError, ToolError. Nothing is written then.
+    """
+    board = load_board(options.board)
+    out = options.out or Path(f"{options.model.stem}-{board.name}")
+    check_target(out, force=options.force)
+    source = load_source(options.model, progress=progress)
+    int8, quantizer, samples = quantize(source, options, progress)
+    as_read = read_tflite(int8, source.path.stem, str(source.path))
+    check_full_int8(as_read, source)
+    graph, rewrites = rewrite(as_read, options.dump_ir)
+    model = write_tflite(graph)
+    memory = plan_memory(graph, len(model), target_for(Kernels(options.kernels), dsp=board.dsp, mve=board.mve))
+    fit = board_fit(board, memory)
+    check_fit(fit, memory)
+    progress(f"checking {VECTORS} inputs")
+    inputs = make_inputs(graph, quantized_samples(graph, samples), VECTORS)
+    is_mended = any(one.mends for one in rewrites)
+    vectors, check = check_execution(None if is_mended else write_tflite(as_read), model, graph, inputs)
+    accuracy = None
+    if samples is not None and not samples.is_guessed:
+        progress(f"comparing int8 with float on {len(samples)} samples")
+        accuracy = measure_accuracy(
+            source, graph, model, samples, execute=executor(graph, model), per_layer=options.per_layer
+        )
+    origin = Origin(__version__, options.command)
+    files = {
+        "model.tflite": model,
+        **emit_project(graph, model, board, memory.tflm.required_bytes, vectors[:KEPT_VECTORS], origin),
+    }
+    result = Conversion(
+        model=source.path.name,
+        format=source.format.value,
+        producer=source.producer,
+        quantizer=quantizer,
+        samples=samples.origin if samples else None,
+        is_guessed=samples is not None and samples.is_guessed,
+        sha256=hashlib.sha256(model).hexdigest(),
+        inputs=interfaces(graph, graph.inputs),
+        outputs=interfaces(graph, graph.outputs),
+        memory=memory,
+        fit=fit,
+        rewrites=rewrites,
+        check=check,
+        accuracy=accuracy,
+        warnings=warnings(samples, memory),
+        files=tuple(sorted([*files, "report.json"])),
+        out=out,
+    )
+    for warning in result.warnings:
+        progress(f"warning: {warning}")
+    report = json_text(conversion_json(result)) + "\n"
+    write_directory(out, {**files, "report.json": report.encode()}, force=options.force)
+    return result
+
+
+def quantize(source: Source, options: ConvertOptions, progress: Progress) -> tuple[bytes, str | None, Samples | None]:
+    """(int8 .tflite, quantizer, samples). A model that is int8 already stays as it is and needs no samples."""
+    graph = int8_interface(source.graph)
+    if is_full_int8(graph):
+        if options.samples is not None:
+            progress("note: the model is int8 already; --samples is not used")
+        if graph.inputs != source.graph.inputs or graph.outputs != source.graph.outputs:
+            progress("note: the model's float inputs and outputs become int8; the report has their scales")
+        return write_tflite(graph), None, None
+    samples = load_samples(options.samples, source, normalize=options.normalize)
+    if samples.is_guessed and options.strict:
+        raise UserError(
+            f"{source.path} has no samples to find ranges with, and --strict forbids to make them up",
+            hint="give --samples: a .npy or .npz file, a directory of images, or the name of a data set",
+        )
+    quantized = quantize_source(source, samples, progress=progress)
+    return quantized.tflite, quantized.quantizer.value, samples
+
+
+def rewrite(graph: Graph, dump_ir: Path | None = None) -> tuple[Graph, tuple[Rewrite, ...]]:
+    """Run all passes; each result is verified."""
+    rewrites = []
+    dump(graph, dump_ir, "0-as-read")
+    for number, one in enumerate(PASSES, 1):
+        before, graph = graph, one.run(graph)
+        verify_graph(graph)
+        dump(graph, dump_ir, f"{number}-{one.name}")
+        is_changed = before != graph
+        rewrites.append(
+            Rewrite(
+                one.name,
+                len(before.ops),
+                len(graph.ops),
+                len(before.tensors),
+                len(graph.tensors),
+                one.mends and is_changed,
+            )
+        )
+    return graph, tuple(rewrites)
+
+
+def dump(graph: Graph, directory: Path | None, name: str) -> None:
+    """Write the graph's text form, for --dump-ir."""
+    if directory is None:
+        return
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / f"{name}.txt").write_text(dump_text(graph), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--dump-ir {directory} can't be written: {error.strerror}", hint="choose another") from error
+
+
+def quantized_samples(graph: Graph, samples: Samples | None) -> Sequence[tuple[Array, ...]]:
+    """The samples as the int8 model takes them; none where they are made up."""
+    if samples is None or samples.is_guessed:
+        return ()
+    return [tuple(quantize_inputs(graph, one)) for one in islice(samples.batches(), VECTORS)]
+
+
+def interfaces(graph: Graph, names: Sequence[str]) -> tuple[Interface, ...]:
+    """The inputs or outputs as reports show them."""
+
+    def one(tensor: Tensor) -> Interface:
+        quantization = tensor.quantization
+        scale, zero_point = (None, None) if quantization is None else (quantization.scale, quantization.zero_point)
+        return Interface(tensor.name, tensor.shape, tensor.dtype.value, scale, zero_point)
+
+    return tuple(one(graph.tensors[name]) for name in names)
+
+
+def warnings(samples: Samples | None, memory: MemoryReport) -> tuple[str, ...]:
+    """What a user must know before trusting the figures; stands in every report."""
+    found = []
+    if samples is not None and samples.is_guessed:
+        found.append(
+            "the samples are made up: ranges are guesses and the accuracy of the int8 model is unknown; give --samples"
+        )
+    return (*found, *memory.notes)
+
+
+def memory(path: Path, board: str | None, kernels: str, progress: Progress) -> tuple[MemoryReport, Fit | None]:
+    """What the model needs, as it would be written by convert; a .tflite as it is, float or int8.
+
+    A model in another format is quantized on made-up samples, which change nothing in its memory.
+    """
+    chosen = None if board is None else load_board(board)
+    source = load_source(path, progress=progress)
+    graph, model_bytes = source.graph, len(source.tflite)
+    if source.format is not ModelFormat.TFLITE:
+        options = ConvertOptions(path, board or "")
+        int8, _, _ = quantize(source, options, progress)
+        graph, _ = rewrite(read_tflite(int8, path.stem, str(path)))
+        check_full_int8(graph, source)
+        model_bytes = len(write_tflite(graph))
+    target = (
+        target_for(Kernels(kernels)) if chosen is None else target_for(Kernels(kernels), dsp=chosen.dsp, mve=chosen.mve)
+    )
+    report = plan_memory(graph, model_bytes, target)
+    return report, None if chosen is None else board_fit(chosen, report)

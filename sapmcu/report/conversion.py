@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page that `sapmcu convert` prints."""
+
+from __future__ import annotations
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sapmcu.ir.accuracy import Accuracy, LayerAccuracy
+from sapmcu.ir.conversion import Conversion, Interface
+from sapmcu.report.terminal import columns, facts, memory_facts, number, op_table, render
+
+SHOWN_LAYERS = 15
+
+
+def render_conversion(result: Conversion, *, width: int | None = None) -> str:
+    """Interface, accuracy, memory by op, the sums, and what to do next."""
+    memory = result.memory
+    title = f"{result.model} ({result.producer}): {number(memory.macs)} MACs, {len(memory.ops)} ops"
+    parts: list[RenderableType] = [Text(title), Text(), facts(_about(result))]
+    if result.accuracy is not None and result.accuracy.layers:
+        parts += [Text(), _layer_table(result.accuracy.layers)]
+    parts += [Text(), op_table(memory), Text(), memory_facts(memory, result.fit), Text()]
+    parts += [Text(f"warning: {warning}") for warning in result.warnings]
+    parts += [Text(f"wrote {len(result.files)} files to {result.out}/; firmware/README.md there says how to build")]
+    return render(*parts, width=width)
+
+
+def _about(result: Conversion) -> list[tuple[str, str, str]]:
+    rows = [("input", _shape(one), _described(one)) for one in result.inputs]
+    rows += [("output", _shape(one), _described(one)) for one in result.outputs]
+    if result.samples is not None:
+        rows.append(("ranges from", "GUESSED" if result.is_guessed else "samples", result.samples))
+    rows += [
+        (
+            f"rewrite {one.name}",
+            f"{one.ops_before - one.ops_after} ops",
+            _dropped_tensors(one.tensors_before, one.tensors_after),
+        )
+        for one in result.rewrites
+        if not one.is_identity
+    ]
+    if result.accuracy is not None:
+        rows += _accuracy(result.accuracy)
+    rows.append(
+        (
+            "outputs equal",
+            f"{result.check.vectors} of {result.check.vectors}",
+            "in every byte: " + ", ".join(result.check.engines),
+        )
+    )
+    return rows
+
+
+def _dropped_tensors(before: int, after: int) -> str:
+    return f"fewer, {before - after} tensors fewer"
+
+
+def _shape(one: Interface) -> str:
+    return f"{one.dtype} {'×'.join(map(str, one.shape))}"
+
+
+def _described(one: Interface) -> str:
+    if one.scale is None:
+        return one.name
+    return f"real = {one.scale:.6g} · (q − {one.zero_point}); {one.name}".replace("− -", "+ ")
+
+
+def _accuracy(accuracy: Accuracy) -> list[tuple[str, str, str]]:
+    rows = [
+        ("int8 against float", f"{one.sqnr_db:.1f} dB", f"SQNR of {one.name}; largest error {one.largest_error:.4g}")
+        for one in accuracy.outputs
+    ]
+    if accuracy.argmax_agreement is not None:
+        rows.append(("same class", f"{accuracy.argmax_agreement:.1%}", f"of {number(accuracy.samples)} samples"))
+    if accuracy.float_accuracy is not None and accuracy.int8_accuracy is not None:
+        rows.append(
+            ("right class", f"{accuracy.int8_accuracy:.1%}", f"int8; float {accuracy.float_accuracy:.1%}, same samples")
+        )
+    return rows
+
+
+def _layer_table(layers: tuple[LayerAccuracy, ...]) -> Table:
+    """The noisiest layers first."""
+    rows = [(str(layer.op), layer.type, layer.layer, f"{layer.sqnr_db:.1f}") for layer in layers[:SHOWN_LAYERS]]
+    if len(layers) > SHOWN_LAYERS:
+        rows.append(("", "", f"and {len(layers) - SHOWN_LAYERS} more, in report.json", ""))
+    return columns(("op", "type", "layer", "SQNR dB"), rows, right=(0, 3), flexible=2)
