@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -69,8 +69,13 @@ class OpMemory:
     live_bytes: int
     scratch_bytes: int
     macs: int
-    live: tuple[tuple[str, int], ...]
-    """(tensor, bytes), in the order of the file."""
+    live: tuple[tuple[str, int], ...] = ()
+    """(tensor, bytes), in the order of the file; of the op at the peak only, as all would grow with the square."""
+
+
+def largest_op(ops: Sequence[OpMemory]) -> OpMemory:
+    """The first op with the most live bytes, scratch included."""
+    return max(ops, key=lambda op: op.live_bytes + op.scratch_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,7 @@ class MemoryReport:
 
     @property
     def peak(self) -> OpMemory:
-        """The first op with the most live bytes, scratch included."""
-        return max(self.ops, key=lambda op: op.live_bytes + op.scratch_bytes)
+        return largest_op(self.ops)
 
     @property
     def flash_bytes(self) -> int:

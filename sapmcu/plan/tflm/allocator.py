@@ -19,7 +19,16 @@ from sapmcu.plan.arena import align
 from sapmcu.plan.tflm.buffers import offline_offsets, scratch_buffers, tensor_buffers
 from sapmcu.plan.tflm.facts import Block
 from sapmcu.plan.tflm.greedy import head_size, plan_greedily
-from sapmcu.plan.tflm.node import Node, Persistent, Request, Scratch, Temporary, UnknownAllocationError, scale_count
+from sapmcu.plan.tflm.node import (
+    INT32_BYTES,
+    Node,
+    Persistent,
+    Request,
+    Scratch,
+    Temporary,
+    UnknownAllocationError,
+    scale_count,
+)
 from sapmcu.plan.tflm.prepare import prepare
 from sapmcu.plan.tflm.target import Target
 
@@ -185,7 +194,7 @@ class _Replay:
         yield self.target.struct("TfLiteTensor")
         if scale_count(tensor):
             yield self.target.struct("TfLiteAffineQuantization")
-            yield Block(4 + 4 * scale_count(tensor), 4)
+            yield Block(INT32_BYTES * (1 + scale_count(tensor)), INT32_BYTES)
 
     def _persistent(self, struct: str, count: int = 1) -> None:
         self.arena.persistent(self.target.struct(struct), count)

@@ -34,7 +34,6 @@ class Facts:
     """temporaries: by op, references to operands in the order in which Prepare makes them; an op that isn't among its
     keys is one whose allocations aren't known."""
 
-    source: str
     arena_alignment: int
     max_scratch_per_op: int
     planner_buffer_bytes: int
@@ -49,9 +48,7 @@ class Facts:
 def load_facts() -> Facts:
     """Read the table that lies beside this file."""
     table = tomllib.loads(files("sapmcu.plan.tflm").joinpath("facts.toml").read_text(encoding="utf-8"))
-    versions = ", ".join(f"{name} {version}" for name, version in table["versions"].items())
     return Facts(
-        source=f"{table['source']}; {versions}",
         **table["constants"],
         builds={build: _build(table, build) for build in ("host", "arm", "cmsis_nn")},
         compression_structs=table["compression"]["structs"],

@@ -79,15 +79,18 @@ class Node:
             yield from (Temporary(tensor) for tensor in chosen if tensor is not None)
 
     def flag(self, attribute: str) -> bool:
-        return bool(self._value(attribute, 0))
+        value: bool = getattr(self.op, attribute, False)
+        return bool(self.number(self._fields(attribute)[0])) if isinstance(self.op, Opaque) else value
 
     def pair(self, attribute: str) -> Pair:
-        """A typed op's pair, or the two fields that stand for it."""
-        height, width = (max(number, 1) for number in self._pair(attribute))
-        return height, width
+        """(height, width); what is below 1 in a file counts as 1."""
+        height, width = getattr(self.op, attribute, (1, 1))
+        if isinstance(self.op, Opaque):
+            height, width = (self.number(field) for field in self._fields(attribute))
+        return max(height, 1), max(width, 1)
 
     def number(self, field: str) -> int:
-        """An option that only an opaque op has; 0 where the file leaves it out, as in the schema."""
+        """A field of an opaque op's option table; 0 where the file leaves it out, as in the schema."""
         value = dict(self.op.options).get(field, 0) if isinstance(self.op, Opaque) else None
         return integer(value)
 
@@ -100,19 +103,9 @@ class Node:
             return VALID
         return same_padding(size, window, self.pair("stride"), self.pair("dilation"))
 
-    def _pair(self, attribute: str) -> Pair:
-        if isinstance(self.op, Opaque):
-            fields = FORMATS[CODES[self.code]].attributes[attribute]
-            return self.number(fields[0]), self.number(fields[1])
-        pair: Pair = getattr(self.op, attribute)
-        return pair
-
-    def _value(self, attribute: str, default: int) -> int:
-        if isinstance(self.op, Opaque):
-            (field,) = FORMATS[CODES[self.code]].attributes[attribute]
-            return self.number(field)
-        value: int = getattr(self.op, attribute, default)
-        return value
+    def _fields(self, attribute: str) -> tuple[str, ...]:
+        """The fields of the option table in which a typed op would have this attribute."""
+        return FORMATS[CODES[self.code]].attributes[attribute]
 
 
 def facts_code(op: Op) -> str:

@@ -69,9 +69,6 @@ class Target:
 PYPI_HOST = Target(Kernels.REFERENCE, Simd.NONE, HOST_WORD_BYTES, is_recording=True, has_compression=True, is_pypi=True)
 """The PyPI package tflite-micro, which tflm_host.allocations() measures."""
 
-CORTEX_M4_REFERENCE = Target(Kernels.REFERENCE, Simd.DSP)
-CORTEX_M4_CMSIS_NN = Target(Kernels.CMSIS_NN, Simd.DSP)
-
 
 def target_for(kernels: Kernels, *, dsp: bool = True, mve: bool = False) -> Target:
     """A Cortex-M: dsp for M4, M7 and (where the chip has it) M33 and M35P; mve for M52, M55 and M85 with Helium.
