@@ -8,13 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import assume, settings
 from hypothesis import strategies as st
-from single_op import tensor
+from single_op import assert_equals_tflm, constant, graph_of, tensor
 
 from sapmcu.ir.check import graph_violations
-from sapmcu.ir.graph import Array, DType, Graph, Tensor
+from sapmcu.ir.graph import Array, DType, Graph, Op, Tensor
 
-REPEATABLE = settings(derandomize=True, deadline=None, max_examples=150)
+REPEATABLE = settings(derandomize=True, deadline=None, max_examples=100)
 """The same examples on every run; a request to TFLM's process takes some milliseconds."""
+
+SMALL = ("int8", "int16", "float32")
+MOST = (*SMALL, "int32")
+ALL = (*MOST, "int64", "bool")
+"""Types of data that an op moves: by how many ops of TFLM take them."""
 
 generators = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 """One number decides all data: shrinking works on shapes and quantization."""
@@ -63,3 +68,23 @@ def assume_valid(graph: Graph) -> Graph:
     """Drop the example where the graph is none that sapmcu takes."""
     assume(not list(graph_violations(graph)))
     return graph
+
+
+def moved(name: str, shape: Sequence[int], dtype: str) -> Tensor:
+    """A tensor of any type, with one quantization for all int8 and one for all int16."""
+    quantization = {"int8": (0.5, -3), "int16": (0.25, 0), "uint8": (0.5, 9)}.get(dtype, (None, 0))
+    return tensor(name, shape, dtype, *quantization)
+
+
+def int32(name: str, values: Sequence[int] | Array) -> Tensor:
+    return constant(name, np.array(values, np.int32))
+
+
+def assert_moves_as_tflm(op: Op, tensors: Sequence[Tensor], generator: np.random.Generator) -> None:
+    graph = assume_valid(graph_of(op, *tensors))
+    assert_equals_tflm(graph, [[any_data(graph.tensors[name], generator) for name in graph.inputs]])
+
+
+def indices(rank: int) -> st.SearchStrategy[int]:
+    """Axes counted from either end."""
+    return st.integers(-rank, rank - 1)

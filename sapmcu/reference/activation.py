@@ -46,35 +46,38 @@ from sapmcu.reference.kernel import (
 VALUES = np.arange(-128, 128, dtype=I64)
 
 
-def _by_table(operands: Operands, results: Results, function: Callable[[Array], Array]) -> Outputs:
+def _tensors(operands: Operands, results: Results) -> tuple[Tensor, Tensor]:
+    """Operand and result, both int8."""
+    x, y = operand(operands, 0).tensor, results[0]
+    need_int8(x, y)
+    return x, y
+
+
+def _by_table(operands: Operands, function: Callable[[Array], Array]) -> Outputs:
     """function takes int64 numbers from the zero point on, and gives numbers that int8 holds."""
     x = operand(operands, 0)
-    need_int8(x.tensor, results[0])
     table = function(VALUES - x.tensor.zero_point).astype(np.int8)
     return (table[x.value.astype(np.int16) + 128],)
 
 
 @kernel(Relu)
 def relu(op: Relu, operands: Operands, results: Results) -> Outputs:
-    x, y = operand(operands, 0).tensor, results[0]
-    need_int8(x, y)
+    x, y = _tensors(operands, results)
     factor = quantize_multiplier(ratio_factor(x, y))
-    return _by_table(operands, results, lambda q: requantize(q, factor, y, Range(y.zero_point, 127)))
+    return _by_table(operands, lambda q: requantize(q, factor, y, Range(y.zero_point, 127)))
 
 
 @kernel(Relu6)
 def relu6(op: Relu6, operands: Operands, results: Results) -> Outputs:
     """TFLM clamps x's integers and ignores y's quantization: right only where both have one. See passes/relu6.py."""
-    x = operand(operands, 0).tensor
-    need_int8(x, results[0])
+    x, _ = _tensors(operands, results)
     six = min(quantize_limit(6.0, x), 127)
-    return _by_table(operands, results, lambda q: np.clip(q + x.zero_point, x.zero_point, six))
+    return _by_table(operands, lambda q: np.clip(q + x.zero_point, x.zero_point, six))
 
 
 @kernel(LeakyRelu)
 def leaky_relu(op: LeakyRelu, operands: Operands, results: Results) -> Outputs:
-    x, y = operand(operands, 0).tensor, results[0]
-    need_int8(x, y)
+    x, y = _tensors(operands, results)
     above = quantize_multiplier(ratio_factor(x, y))
     below = leaky_factor(x, op.alpha, y)
     multiplier, shift = quantize_multiplier(abs(below))
@@ -88,7 +91,7 @@ def leaky_relu(op: LeakyRelu, operands: Operands, results: Results) -> Outputs:
         )
         return _to_int8(scaled, y)
 
-    return _by_table(operands, results, function)
+    return _by_table(operands, function)
 
 
 def _to_int8(scaled: Array, y: Tensor) -> Array:
@@ -141,22 +144,21 @@ def _sigmoid(
 
 @kernel(Logistic)
 def logistic_kernel(op: Logistic, operands: Operands, results: Results) -> Outputs:
-    return _by_table(operands, results, _sigmoid(operand(operands, 0).tensor, logistic, 8, -128))
+    return _by_table(operands, _sigmoid(_tensors(operands, results)[0], logistic, 8, -128))
 
 
 @kernel(Tanh)
 def tanh_kernel(op: Tanh, operands: Operands, results: Results) -> Outputs:
-    return _by_table(operands, results, _sigmoid(operand(operands, 0).tensor, tanh, 7, 0))
+    return _by_table(operands, _sigmoid(_tensors(operands, results)[0], tanh, 7, 0))
 
 
 @kernel(Abs)
 def absolute(op: Abs, operands: Operands, results: Results) -> Outputs:
-    x, y = operand(operands, 0).tensor, results[0]
-    need_int8(x, y)
+    x, y = _tensors(operands, results)
     if x.scale == y.scale:
-        return _by_table(operands, results, lambda q: _to_int8(np.abs(q), y))
+        return _by_table(operands, lambda q: _to_int8(np.abs(q), y))
     factor = quantize_multiplier(ratio_factor(x, y))
-    return _by_table(operands, results, lambda q: requantize(np.abs(q), factor, y, type_range(y)))
+    return _by_table(operands, lambda q: requantize(np.abs(q), factor, y, type_range(y)))
 
 
 RSQRT_BITS = 20
@@ -166,11 +168,10 @@ RSQRT_BITS = 20
 @kernel(Rsqrt)
 def rsqrt(op: Rsqrt, operands: Operands, results: Results) -> Outputs:
     """127 at 0. Raises: UnsupportedError for numbers below 0, for which TFLM fails."""
-    x, y = operand(operands, 0), results[0]
-    need_int8(x.tensor, y)
-    if (x.value < x.tensor.zero_point).any():
-        raise UnsupportedError(f"{x.tensor.name} holds numbers below 0, which have no root")
-    multiplier, shift = quantize_multiplier(rsqrt_factor(x.tensor, y))
+    x, y = _tensors(operands, results)
+    if (operand(operands, 0).value < x.zero_point).any():
+        raise UnsupportedError(f"{x.name} holds numbers below 0, which have no root")
+    multiplier, shift = quantize_multiplier(rsqrt_factor(x, y))
 
     def function(q: Array) -> Array:
         root, root_shift = inverse_sqrt(np.maximum(q, 0))
@@ -179,15 +180,14 @@ def rsqrt(op: Rsqrt, operands: Operands, results: Results) -> Outputs:
             q == 0, 127, _to_int8(multiply_by_quantized_multiplier(fine, multiplier, shift - RSQRT_BITS), y)
         )
 
-    return _by_table(operands, results, function)
+    return _by_table(operands, function)
 
 
 @kernel(HardSwish)
 def hard_swish(op: HardSwish, operands: Operands, results: Results) -> Outputs:
     """x · gate in 16 bits: gate = (x / 3 + 1) / 2, saturated to 0..1. Source: reference/hard_swish.h."""
-    y = results[0]
-    result_factor, gate_factor = hard_swish_factors(operand(operands, 0).tensor, y)
-    (result_multiplier, result_shift), (gate_multiplier, gate_shift) = map(_int16_form, (result_factor, gate_factor))
+    x, y = _tensors(operands, results)
+    (result_multiplier, result_shift), (gate_multiplier, gate_shift) = map(_int16_form, hard_swish_factors(x, y))
 
     def function(q: Array) -> Array:
         fine = q << 7
@@ -200,7 +200,7 @@ def hard_swish(op: HardSwish, operands: Operands, results: Results) -> Outputs:
         scaled = _rounding_shift_right(high, -result_shift) + y.zero_point
         return np.clip(_wrap_int16(scaled), -128, 127)
 
-    return _by_table(operands, results, function)
+    return _by_table(operands, function)
 
 
 def _int16_form(factor: float) -> tuple[int, int]:
