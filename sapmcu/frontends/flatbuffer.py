@@ -30,7 +30,7 @@ def reading(path: str) -> Iterator[None]:
         raise UserError(
             f"{path} is damaged: its flatbuffer points outside the file or holds impossible values",
             hint="export the model again, or check that the file was copied whole",
-            details=(f"{type(error).__name__}: {error}",) if str(error) else (),
+            details=(str(error),) if str(error) else (),
         ) from error
 
 

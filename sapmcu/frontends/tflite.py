@@ -203,11 +203,12 @@ class _Reader:
             raise UserError(f"{self.path}: {where} has no output", hint="the file is damaged: export it again")
         options = self._options(operator, where)
         kind = CODES.get(code)
-        if (
-            kind is not None
-            and (attributes := self._attributes(FORMATS[kind], kind, inputs, outputs, options)) is not None
-        ):
-            return kind(inputs, outputs, **attributes)
+        if kind is not None:
+            while inputs and inputs[-1] is None:  # TFLM crashes on a depthwise convolution whose bias is −1
+                inputs = inputs[:-1]
+            attributes = self._attributes(FORMATS[kind], kind, inputs, outputs, options)
+            if attributes is not None:
+                return kind(inputs, outputs, **attributes)
         return self._opaque(operator, inputs, outputs, (code, custom_code, version), options)
 
     def _options(self, operator: Any, where: str) -> tuple[str, dict[str, OptionValue]]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 ALIGNMENT_BYTES = 16
 """Of every buffer. Source: tflite-micro, micro_arena_constants.h."""
-SEARCH_NODES = 20_000
-"""Bound on the search where no simple order reaches the lower bound; a fraction of a second."""
+SEARCH_STEPS = 400_000
+"""Bound on the search where no simple order reaches the lower bound, in comparisons of two buffers: below a second."""
+MAX_SEARCHED = 400
+"""Buffers, far from Python's recursion limit; larger graphs keep the best simple order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +112,20 @@ def _orders(buffers: Sequence[Buffer]) -> Iterator[list[Buffer]]:
 
 def _search(buffers: Sequence[Buffer], best: dict[str, int], size: int, bound: int) -> tuple[dict[str, int], int]:
     """Depth-first over orders of first fit, the buffers with the most company first; stops at the bound."""
-    order = sorted(buffers, key=lambda b: (-sum(o.size_bytes for o in buffers if b.meets(o)), -b.size_bytes, b.first))
+    company = {one.name: sum(other.size_bytes for other in buffers if one.meets(other)) for one in buffers}
+    order = sorted(buffers, key=lambda b: (-company[b.name], -b.size_bytes, b.first))
     placed: list[tuple[Buffer, int]] = []
-    nodes = 0
+    steps = 0
 
     def descend(left: list[Buffer]) -> None:
-        nonlocal best, size, nodes
-        nodes += 1
+        nonlocal best, size, steps
         if not left:
             best = {buffer.name: offset for buffer, offset in placed}
             size = arena_size(buffers, best)
             return
         for index, buffer in enumerate(left):
-            if size == bound or nodes > SEARCH_NODES:
+            steps += len(placed) + len(left)
+            if size == bound or steps > SEARCH_STEPS:
                 return
             offset = _lowest_free(buffer, placed)
             if offset + buffer.size_bytes >= size:
@@ -131,7 +134,7 @@ def _search(buffers: Sequence[Buffer], best: dict[str, int], size: int, bound: i
             descend(left[:index] + left[index + 1 :])
             placed.pop()
 
-    if len(buffers) < 400:  # far from Python's recursion limit; larger graphs keep the best simple order
+    if len(buffers) < MAX_SEARCHED:
         descend(order)
     return best, size
 

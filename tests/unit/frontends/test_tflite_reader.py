@@ -134,6 +134,19 @@ def test_unknown_ops_stay_opaque_and_are_written_back() -> None:
     assert read_tflite(write_tflite(graph), "model") == graph
 
 
+def test_an_absent_bias_at_the_end_is_left_out() -> None:
+    """Converters write −1; TFLM crashes on it in a depthwise convolution."""
+
+    def edit(model: Any) -> None:
+        model.subgraphs[0].operators[1].inputs = np.array([*model.subgraphs[0].operators[1].inputs[:2], -1], np.int32)
+
+    graph = read_tflite(edited("mlperf_kws_ref_model.tflite", edit), "model")
+    assert type(graph.ops[1]).__name__ == "DepthwiseConv2D"
+    assert len(graph.ops[1].inputs) == 2
+    x = np.zeros((1, 49, 10, 1), np.int8)
+    assert tflm_host.invoke(write_tflite(graph), [[x]], 1)
+
+
 def _two_subgraphs(model: Any) -> None:
     model.subgraphs = [model.subgraphs[0], model.subgraphs[0]]
 

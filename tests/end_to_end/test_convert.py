@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`sapmcu convert` on real models: what it writes is whole, right and always the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import Ran, sapmcu
+from reference_models import ROOT, reference_model
+
+from sapmcu.frontends.tflite import load_tflite
+from sapmcu.ir.memory import Kernels
+from sapmcu.plan.memory import plan_memory
+from sapmcu.plan.tflm.target import target_for
+from sapmcu.run import tflm_host
+
+Run = Callable[..., Ran]
+ZOO_MODEL = ROOT / "models/fashion_mnist/dscnn.h5"
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    return lambda *arguments: sapmcu(capsys, monkeypatch, *arguments)
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def check_output(out: Path) -> dict[str, object]:
+    """The written model gives the written outputs, and the reports speak of it."""
+    report: dict[str, object] = json.loads((out / "report.json").read_text())
+    model = (out / "model.tflite").read_bytes()
+    assert report["sha256"] == hashlib.sha256(model).hexdigest()
+    assert report["files"] == sorted(tree(out))
+    graph = load_tflite(out / "model.tflite")
+    memory = plan_memory(graph, len(model), target_for(Kernels.CMSIS_NN))
+    header = (out / "firmware/model_data.h").read_text()
+    assert f"#define SAPMCU_ARENA_BYTES {memory.tflm.required_bytes}\n" in header
+    vectors = json.loads((out / "testdata/vectors.json").read_text())
+    inputs = [
+        [
+            np.fromfile(out / f"testdata/{number:04}_input_{index}.bin", one["type"]).reshape(one["shape"])
+            for index, one in enumerate(vectors["inputs"])
+        ]
+        for number in range(vectors["vectors"])
+    ]
+    for number, outputs in enumerate(tflm_host.invoke(model, inputs, len(graph.outputs))):
+        for index, output in enumerate(outputs):
+            assert (out / f"testdata/{number:04}_output_{index}.bin").read_bytes() == output.tobytes()
+    return report
+
+
+def test_int8_models_are_converted(run: Run, tflite_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ran = run("convert", tflite_model, "--board", "stm32h7", "-o", out)
+    assert ran.code == 0, ran.err
+    report = check_output(out)
+    assert report["check"] == {"vectors": 30, "engines": ["tflm", "tflm, model as read", "reference"]} or report[
+        "check"
+    ] == {"vectors": 30, "engines": ["tflm", "reference"]}
+    assert report["accuracy"] is None
+    assert "30 of 30" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_same_input_same_bytes(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = reference_model("tflm_micro_speech_quantized.tflite")
+    trees = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert run("convert", model, "--board", "nucleo_f446re", "-o", "out").code == 0
+        trees.append(tree(tmp_path / name / "out"))
+    assert trees[0] == trees[1]
+
+
+def test_default_directory_is_model_and_board(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("convert", reference_model("tflm_hello_world_int8.tflite"), "--board", "stm32h7").code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["tflm_hello_world_int8-nucleo_h743zi2"]
+
+
+def test_our_network_takes_the_samples_beside_it(run: Run, tmp_path: Path) -> None:
+    """The job of `make demo`."""
+    out = tmp_path / "out"
+    ran = run("convert", ZOO_MODEL, "--board", "stm32h7", "-o", out, "--per-layer")
+    assert ran.code == 0, ran.err
+    accuracy = check_output(out)["accuracy"]
+    assert isinstance(accuracy, dict)
+    assert accuracy["argmax_agreement"] > 0.97
+    assert accuracy["int8_accuracy"] > 0.9
+    sqnr = [layer["sqnr_db"] for layer in accuracy["layers"]]
+    assert sqnr == sorted(sqnr) and sqnr[0] > 10
+    assert "made up" not in ran.err
+
+
+def test_a_keras_2_model_without_samples_is_converted_with_a_warning(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    model = reference_model("mlperf_ic_resnet.h5")
+    ran = run("convert", model, "--board", "stm32h7", "-o", out)
+    assert ran.code == 0, ran.err
+    report = check_output(out)
+    assert report["is_guessed"] is True
+    assert report["accuracy"] is None
+    for text in (ran.err, ran.out, str(report["warnings"])):
+        assert "made up" in text and "--samples" in text
+    strict = run("convert", model, "--board", "stm32h7", "-o", tmp_path / "strict", "--strict")
+    assert strict.code == 1
+    assert "--strict forbids" in strict.err
+    assert not (tmp_path / "strict").exists()
+
+
+def test_an_onnx_model_with_samples_is_converted(run: Run, tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    samples = tmp_path / "x.npz"
+    np.savez(samples, x=random.random((12, 1, 28, 28), np.float32), y=random.integers(0, 10, 12))
+    out = tmp_path / "out"
+    ran = run(
+        "convert",
+        reference_model("onnx2c_mnist.onnx"),
+        "--board",
+        "rpi_pico",
+        "-o",
+        out,
+        "--samples",
+        samples,
+        "--json",
+    )
+    assert ran.code == 0, ran.err
+    report = check_output(out)
+    assert json.loads(ran.out) == report
+    accuracy = report["accuracy"]
+    assert isinstance(accuracy, dict)
+    assert accuracy["samples"] == 12 and accuracy["outputs"][0]["sqnr_db"] > 15
+
+
+def test_dump_ir_writes_every_pass(run: Run, tmp_path: Path) -> None:
+    model = reference_model("tflm_hello_world_int8.tflite")
+    ran = run("convert", model, "--board", "stm32h7", "-o", tmp_path / "out", "--dump-ir", tmp_path / "ir")
+    assert ran.code == 0
+    names = sorted(path.name for path in (tmp_path / "ir").iterdir())
+    assert names == ["0-as-read.txt", "1-drop-orphans.txt", "2-fold-relu6.txt"]
+    assert "FullyConnected(" in (tmp_path / "ir/0-as-read.txt").read_text()
