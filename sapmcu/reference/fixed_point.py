@@ -77,7 +77,7 @@ def wrap_int32(x: Array) -> Array:
 def requantize(sums: Array, factors: tuple[Array, Array] | tuple[int, int], output: Tensor, clamp: Range) -> Array:
     """The int8 output of a kernel from its sums. factors: (multipliers, shifts) that broadcast to sums' last axis.
 
-    Sums wrap in 32 bits, as does adding the zero point: where TFLM's C overflows, its build does that.
+    Where 32 bits end, all wraps as in TFLM's build: sums (with the left shift), and adding the zero point.
     """
-    scaled = multiply_by_quantized_multiplier(wrap_int32(sums), *factors)
+    scaled = multiply_by_quantized_multiplier(sums, *factors)
     return np.clip(wrap_int32(scaled + output.zero_point), int(clamp.low), int(clamp.high)).astype(np.int8)

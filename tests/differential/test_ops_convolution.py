@@ -78,8 +78,10 @@ def test_a_sum_beyond_32_bits_wraps_as_in_tflm(is_convolution: bool) -> None:
 
 @pytest.mark.parametrize("zero_point", [-128, 127])
 def test_a_zero_point_beyond_32_bits_wraps_as_in_tflm(zero_point: int) -> None:
-    x, y = tensor("x", (1, 1, 1, 1), scale=1.0), tensor("y", (1, 1, 1, 2), scale=1.0, zero_point=zero_point)
-    filters = constant("f", np.zeros((2, 1, 1, 1), np.int8), Quantization((1 - 2**-24,), (0,)))
+    """The factor is 1 − 2^−28, so that the extreme biases keep all but 8 of their size."""
+    x = tensor("x", (1, 1, 1, 1), scale=1 - 2**-14)
+    y = tensor("y", (1, 1, 1, 2), scale=1.0, zero_point=zero_point)
+    filters = constant("f", np.zeros((2, 1, 1, 1), np.int8), Quantization((1 + 2**-14,), (0,)))
     bias = constant("b", np.array([2**31 - 1, -(2**31)], np.int32))
     op = Conv2D(("x", "f", "b"), ("y",), (1, 1), VALID, (1, 1), INT8)
     assert_equals_tflm(graph_of(op, x, filters, bias, y), [[np.zeros((1, 1, 1, 1), np.int8)]])

@@ -141,10 +141,11 @@ def test_requantize_adds_the_zero_point_then_clamps() -> None:
 
 
 def test_requantize_wraps_where_32_bits_end() -> None:
-    """As TFLM's build does: 2^31 − 1 plus a zero point of 1 is −2^31."""
-    y = tensor("y", (1,), zero_point=1)
-    factor = (2**31 - 1, 0)
-    full = Range(-128, 127)
-    assert requantize(np.array([2**31 - 1]), factor, y, full).tolist() == [127]  # one is lost to the multiplier
-    assert requantize(np.array([2**31 - 1]), (2**30, 1), y, full).tolist() == [0]  # the left shift wrapped to −2
-    assert requantize(np.array([2**31 + 8]), factor, y, full).tolist() == [-128]
+    """As TFLM's build does: in the sum, in the left shift, and in adding the zero point."""
+    y, full = tensor("y", (1,), zero_point=100), Range(-128, 127)
+    nearly_1 = (2**31 - 1, 0)
+    assert requantize(np.array([2**31 - 200]), nearly_1, y, full).tolist() == [127]
+    assert requantize(np.array([2**31 - 50]), nearly_1, y, full).tolist() == [-128]
+    assert requantize(np.array([2**31 + 50]), nearly_1, y, full).tolist() == [-128]
+    assert requantize(np.array([2**32 + 8]), nearly_1, y, full).tolist() == [108]
+    assert requantize(np.array([2**31 - 1]), (2**30, 1), y, full).tolist() == [99]  # the left shift wrapped to −2
