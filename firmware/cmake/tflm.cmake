@@ -106,7 +106,7 @@ function(sapmcu_add_tflm)
     target_include_directories(tflm SYSTEM INTERFACE ${SAPMCU_TFLM_INCLUDE_DIRS})
     target_compile_definitions(tflm INTERFACE TF_LITE_STATIC_MEMORY)
     # Out of line in a library with CMSIS-NN, inline in the headers otherwise.
-    if(symbols MATCHES " T _ZN6tflite22Register_CONV_2D_INT8Ev")
+    if(symbols MATCHES " T _ZN6tflite21Register_CONV_2D_INT8Ev")
         target_compile_definitions(tflm INTERFACE CMSIS_NN)
     endif()
     # Without messages MicroPrintf is a macro.

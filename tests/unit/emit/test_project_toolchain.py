@@ -64,12 +64,15 @@ def test_project_links_into_the_regions_of_every_board(tmp_path: Path, board: Bo
         elf = ELFFile(file)
         symbols = {symbol.name: symbol["st_value"] for symbol in elf.get_section_by_name(".symtab").iter_symbols()}
         sections = {section.name: section for section in elf.iter_sections()}
+        loaded = [(one["p_paddr"], one["p_filesz"]) for one in elf.iter_segments("PT_LOAD") if one["p_filesz"]]
     placement = place_memory(board, ARENA_BYTES)
 
     def lies_in(start: int, end: int, region: Region) -> bool:
         return region.base <= start <= end <= region.end
 
-    assert sections[".vectors"]["sh_addr"] == placement.code.base + board.defaults.code_offset_bytes
+    code_start = placement.code.base + board.defaults.code_offset_bytes
+    assert sections[".vectors"]["sh_addr"] == min(start for start, _ in loaded) == code_start
+    assert all(lies_in(start, start + size, placement.code) for start, size in loaded)
     assert sections[".vectors"]["sh_size"] == 64
     assert lies_in(symbols["sapmcu_arena_start"], symbols["sapmcu_arena_end"], placement.arena)
     assert symbols["sapmcu_arena_end"] - symbols["sapmcu_arena_start"] == ARENA_BYTES
