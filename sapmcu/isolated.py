@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import IO, Any
 
 from sapmcu.errors import ToolError
 
@@ -51,19 +51,19 @@ def call(task: str, *arguments: Any, progress: Progress = silent, timeout_s: flo
 
 
 @cache
-def _child() -> _Child:
-    child = _Child()
+def _child() -> Child:
+    child = Child()
     atexit.register(child.close)
     return child
 
 
-class _Child:
+class Child:
     """The process, started with the first call and again after a crash."""
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
-        self.log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         self.connection: Connection
+        self.log: IO[bytes]
 
     def call(self, task: str, arguments: tuple[Any, ...], progress: Progress, timeout_s: float) -> Any:
         process = self.process or self._start()
@@ -72,7 +72,7 @@ class _Child:
             kind, value = self._answer(progress, time.monotonic() + timeout_s)
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             process.kill()
-            returncode = process.wait()
+            returncode, output = process.wait(), self._tail()
             self.close()
             what = f"took over {timeout_s:g} s" if isinstance(error, TimeoutError) else "crashed"
             raise ToolError(
@@ -80,7 +80,7 @@ class _Child:
                 hint="check that the model loads where it was trained; if it does, this is worth a bug report",
                 command=task,
                 returncode=returncode,
-                output=self._tail(),
+                output=output,
             ) from None
         except BaseException:  # an interrupt leaves the connection in an unknown state
             self.close()
@@ -99,6 +99,7 @@ class _Child:
 
     def _start(self) -> subprocess.Popen[bytes]:
         ours, theirs = socket.socketpair()
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         scripts = sysconfig.get_path("scripts")  # onnx2tf runs onnxsim from PATH
         environment = {key: value for key, value in os.environ.items() if key not in UNSET}
         environment |= ENVIRONMENT | {"PATH": os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])}
@@ -124,6 +125,7 @@ class _Child:
         self.process.wait()
         self.process = None
         self.connection.close()
+        self.log.close()
 
     def _tail(self) -> str:
         size = self.log.seek(0, os.SEEK_END)

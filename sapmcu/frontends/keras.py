@@ -153,7 +153,7 @@ def _function(model: Any, names: list[str]) -> Any:
     tf = import_extra("tensorflow", "keras")
 
     def function(tensors: dict[str, Any]) -> dict[str, Any]:
-        values = tf.nest.pack_sequence_as(model.input, [tensors[name] for name in names])
+        values = tf.nest.pack_sequence_as(_input_structure(model), [tensors[name] for name in names])
         outputs = tf.nest.flatten(model(values, training=False))
         output_names = list(getattr(model, "output_names", []))
         if len(set(output_names)) != len(outputs):
@@ -161,6 +161,14 @@ def _function(model: Any, names: list[str]) -> Any:
         return dict(zip(output_names, outputs, strict=True))
 
     return function
+
+
+def _input_structure(model: Any) -> Any:
+    """A tensor, or lists and dictionaries of them, as the model is called."""
+    try:
+        return model.input
+    except (AttributeError, ValueError):  # Keras 3 keeps none for a Sequential that was loaded
+        return model.inputs[0] if len(model.inputs) == 1 else model.inputs
 
 
 def _owner(model: Any, is_keras_2: bool) -> Any:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import flatbuffers
@@ -35,7 +35,7 @@ def quantize_with_litert(report: Progress, tflite: bytes, arrays: Sequence[Array
             for index in range(len(arrays[0]))
         ]
         one = quantizer.Quantizer(bytearray(tflite), recipe.static_wi8_ai8())
-        calibrated = one.calibrate({key: samples}, num_threads=1)
+        calibrated = _widest(one.calibrate({key: [sample]}, num_threads=1) for sample in samples)
         return with_buffers_inside(bytes(one.quantize(calibrated).quantized_model))
     except Exception as error:
         raise ToolError(
@@ -50,6 +50,22 @@ def _input_names(interpreter: Any, key: str) -> list[str]:
     """The signature's names of the inputs, in the order of the model's inputs."""
     by_index = {one["index"]: name for name, one in interpreter.get_signature_runner(key).get_input_details().items()}
     return [by_index[one["index"]] for one in interpreter.get_input_details()]
+
+
+def _widest(ranges: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Least and largest value of each tensor over all samples.
+
+    litert-quantizer alone takes a moving average (weight 0.05 for each new sample), so few samples or a wide first one
+    give ranges that saturate: 18 % error instead of 0.7 % on a small classifier.
+    """
+    widest: dict[str, Any] = {}
+    for one in ranges:
+        for name, values in one.items():
+            seen = widest.setdefault(name, dict(values))
+            if "min" in values:
+                seen["min"] = np.minimum(seen["min"], values["min"])
+                seen["max"] = np.maximum(seen["max"], values["max"])
+    return widest
 
 
 def with_signature(tflite: bytes) -> bytes:
