@@ -74,8 +74,8 @@ class OpMemory:
 
 
 def largest_op(ops: Sequence[OpMemory]) -> OpMemory:
-    """The first op with the most live bytes, scratch included."""
-    return max(ops, key=lambda op: op.live_bytes + op.scratch_bytes)
+    """The first op with the most live bytes."""
+    return max(ops, key=lambda op: op.live_bytes)
 
 
 @dataclass(frozen=True, slots=True)
