@@ -144,7 +144,7 @@ def concatenation(op: Concatenation, operands: Operands, results: Results) -> No
     need_type(y, INT8, INT16, INT32, INT64, FLOAT32, BOOL)
     need_moved(y, *xs)
     quantized = [tensor for tensor in (*xs, y) if tensor.quantization is not None]
-    need_quantized(*quantized)
+    need_quantized(*((*xs, y) if y.dtype is INT8 and quantized else quantized))
     need_symmetric_int16(*quantized)
     need(op.activation == type_range(y), "it has a fused activation, which TFLM doesn't take here")
     index = axis(op.axis, len(y.shape))

@@ -167,6 +167,7 @@ JOINING: list[Refusal] = [
     (concatenation, {"inputs": ("x0",) * 11}, "it joins 11 tensors; TFLM takes up to 10"),
     (concatenation, {"inputs": ("x0", None)}, "it takes 2 operands and has 1"),
     (concatenation, {"x0": tensor("x0", (1,) * 7)}, "x0 [1, 1, 1, 1, 1, 1, 1] has 7 axes, over 6"),
+    (concatenation, {"x0": tensor("x0", (2, 3), scale=None)}, "x0 is int8 without a scale and zero point"),
     (concatenation, {"activation": Range(0, 127)}, "it has a fused activation, which TFLM doesn't take here"),
     (concatenation, {"y": uint8("y", 2, 4)}, "y is uint8; TFLM takes int8, int16, int32, int64, float32, bool"),
     (pack, {"axis": 3}, "axis 3 is outside 3 axes"),
