@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from sapmcu.errors import UserError
@@ -37,8 +38,9 @@ def convert_keras(report: Progress, path: str) -> Converted:
 
     Raises: UserError where it is damaged, holds only weights, holds code, or needs layers that aren't here.
     """
-    is_hdf5 = not zipfile.is_zipfile(path)
-    header = read_hdf5_header(path) if is_hdf5 else read_keras_header(path)
+    with Path(path).open("rb") as file:
+        is_archive = file.read(2) == b"PK"
+    header = read_keras_header(path) if is_archive else read_hdf5_header(path)
     check_config(header.config, path)
     is_keras_2 = not header.keras_version.startswith("3")
     report(f"loading {path} (Keras {header.keras_version or '2'})")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from sapmcu.errors import ToolError
 from sapmcu.ir.graph import Array
@@ -17,6 +18,29 @@ def quantize_with_tensorflow(report: Progress, tflite: bytes, arrays: Sequence[A
     is no public name for it; a test compares it with the converter's result. Source: lite/python/lite.py of
     TensorFlow 2.19, TFLiteConverterBase._quantize.
     """
+    calibrator, mlir_quantize, int8 = _internals()
+    count = len(arrays[0])
+
+    def batches() -> Iterator[list[Array]]:
+        for index in range(count):
+            if index and index % 50 == 0:
+                report(f"calibrating: {index} of {count}")
+            yield [array[index : index + 1] for array in arrays]
+
+    try:
+        calibrated = calibrator(tflite).calibrate(batches)
+        quantized: bytes = mlir_quantize(calibrated, fully_quantize=True, **int8)
+    except Exception as error:
+        raise ToolError(
+            "TensorFlow can't quantize this model",
+            hint="check that the float model runs on the samples",
+            output=str(error)[-2000:],
+        ) from error
+    return quantized
+
+
+def _internals() -> tuple[Any, Any, dict[str, Any]]:
+    """The calibrator, the quantizer, and its arguments for int8 inside, in and out."""
     try:
         import tensorflow as tf
         from tensorflow.lite.python.convert import mlir_quantize
@@ -28,27 +52,5 @@ def quantize_with_tensorflow(report: Progress, tflite: bytes, arrays: Sequence[A
             hint="pip install 'sapmcu[keras]'",
             output=str(error),
         ) from error
-    count = len(arrays[0])
-
-    def batches() -> Iterator[list[Array]]:
-        for index in range(count):
-            if index and index % 50 == 0:
-                report(f"calibrating: {index} of {count}")
-            yield [array[index : index + 1] for array in arrays]
-
-    try:
-        calibrated = Calibrator(tflite).calibrate(batches)
-        quantized: bytes = mlir_quantize(
-            calibrated,
-            fully_quantize=True,
-            inference_type=types_pb2.QUANTIZED_INT8,
-            input_data_type=tf.int8,
-            output_data_type=tf.int8,
-        )
-    except Exception as error:
-        raise ToolError(
-            "TensorFlow can't quantize this model",
-            hint="check that the float model runs on the samples",
-            output=str(error)[-2000:],
-        ) from error
-    return quantized
+    types = {"inference_type": types_pb2.QUANTIZED_INT8, "input_data_type": tf.int8, "output_data_type": tf.int8}
+    return Calibrator, mlir_quantize, types

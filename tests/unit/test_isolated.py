@@ -25,11 +25,16 @@ def child() -> Iterator[Child]:
     made.close()
 
 
+def damaged(directory: Path) -> str:
+    """An archive without entries."""
+    path = directory / "m.keras"
+    path.write_bytes(b"PK\x05\x06" + bytes(18))
+    return str(path)
+
+
 def test_errors_of_the_user_keep_their_hint(child: Child, tmp_path: Path) -> None:
-    path = tmp_path / "m.keras"
-    path.write_bytes(b"PK\x05\x06" + bytes(18))  # an archive without entries
     with pytest.raises(UserError, match=r"is not a \.keras archive") as caught:
-        child.call(HEADER, (str(path),), silent, 60)
+        child.call(HEADER, (damaged(tmp_path),), silent, 60)
     assert "model.save" in str(caught.value.hint)
 
 
@@ -44,6 +49,7 @@ def test_a_module_in_the_users_directory_is_not_imported(
     child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    damaged(tmp_path)
     for name in ("json", "keras", "zipfile"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit(1)")
     with pytest.raises(UserError, match=r"m\.keras"):
@@ -52,14 +58,14 @@ def test_a_module_in_the_users_directory_is_not_imported(
 
 def test_a_crash_is_told_and_the_next_call_works(child: Child, tmp_path: Path) -> None:
     with pytest.raises(UserError):
-        child.call(HEADER, (str(tmp_path),), silent, 60)
+        child.call(HEADER, (damaged(tmp_path),), silent, 60)
     assert child.process is not None
     os.kill(child.process.pid, signal.SIGSEGV)
     with pytest.raises(ToolError, match="the converter crashed on this model") as caught:
-        child.call(HEADER, (str(tmp_path),), silent, 60)
+        child.call(HEADER, (damaged(tmp_path),), silent, 60)
     assert caught.value.returncode == -signal.SIGSEGV
     with pytest.raises(UserError):
-        child.call(HEADER, (str(tmp_path),), silent, 60)
+        child.call(HEADER, (damaged(tmp_path),), silent, 60)
 
 
 def test_a_hang_is_ended(child: Child) -> None:

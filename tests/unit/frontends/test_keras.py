@@ -142,3 +142,10 @@ def test_damaged_saved_model_is_named(tmp_path: Path) -> None:
     (path / "saved_model.pb").write_bytes(b"\xff" * 100)
     with pytest.raises(UserError, match="is not a whole SavedModel"):
         load_source(path)
+
+
+def test_truncated_archive_is_called_one(tmp_path: Path) -> None:
+    path = tmp_path / "m.keras"
+    path.write_bytes((keras_models() / "k3.keras").read_bytes()[:500])
+    with pytest.raises(UserError, match=r"is not a \.keras archive, or is damaged"):
+        load_source(path)
