@@ -81,7 +81,7 @@ def measure_accuracy(
 def _outputs(
     source: Source, quantized: Graph, expected: list[list[Array]], got: list[list[Array]]
 ) -> tuple[OutputAccuracy, ...]:
-    public = {tensor: name for signature in source.graph.signatures[:1] for name, tensor in signature.outputs}
+    public = _public_outputs(source)
     found = []
     for index, (name, float_name) in enumerate(zip(quantized.outputs, source.graph.outputs, strict=True)):
         noise = Noise()
@@ -89,6 +89,11 @@ def _outputs(
             noise.add(real[index], approximation[index])
         found.append(OutputAccuracy(public.get(float_name, name), noise.sqnr_db, noise.largest))
     return tuple(found)
+
+
+def _public_outputs(source: Source) -> dict[str, str]:
+    """The signature's names of the output tensors, which the converter calls StatefulPartitionedCall:0 and so on."""
+    return {tensor: name for signature in source.graph.signatures[:1] for name, tensor in signature.outputs}
 
 
 def _classes(
@@ -142,8 +147,11 @@ def measure_layers(source: Source, quantized: Graph, model: bytes, samples: Samp
         approximate.run(quantize_inputs(quantized, batch))
         for (_, name), noise in zip(pairs, noises, strict=True):
             noise.add(real.value(name), dequantize_array(approximate.value(name), quantized.tensors[name]))
+    public = _public_outputs(source)
     found = [
-        LayerAccuracy(index, op_code(quantized.ops[index]), layer_name(name, source.layers), noise.sqnr_db)
+        LayerAccuracy(
+            index, op_code(quantized.ops[index]), public.get(name) or layer_name(name, source.layers), noise.sqnr_db
+        )
         for (index, name), noise in zip(pairs, noises, strict=True)
     ]
     return tuple(sorted(found, key=lambda one: (one.sqnr_db, one.op)))

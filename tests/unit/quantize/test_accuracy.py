@@ -120,6 +120,7 @@ def test_layers_are_listed_worst_first() -> None:
     assert sorted(one.op for one in layers) == list(range(len(graph.ops)))
     assert [one.sqnr_db for one in layers] == sorted(one.sqnr_db for one in layers)
     assert {"CONV_2D", "DEPTHWISE_CONV_2D", "SOFTMAX"} <= {one.type for one in layers}
+    assert {one.layer for one in layers if one.type == "SOFTMAX"} == {"output_0"}  # the signature's name
 
 
 @needs_tensorflow
