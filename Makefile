@@ -34,7 +34,7 @@ demo: setup ## convert a trained network and print the report
 	$(BIN)/sapmcu convert $(DEMO_MODEL) --board $(DEMO_BOARD) -o demo --force
 
 test: setup-test ## run all tests
-	$(PYTEST) -n 2 --dist worksteal
+	OPENBLAS_NUM_THREADS=1 $(PYTEST) -n 2 --dist worksteal
 
 check: setup ## format, lint, types and the quick tests, in seconds
 	$(BIN)/ruff format --check .

@@ -110,6 +110,7 @@ def _progress(text: str) -> None:
 
 def main() -> None:
     """Entry point: errors become a sentence, a hint and an exit code."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our products are small: threads only wait for each other
     sys.exit(_guarded(lambda: cli.main(prog_name="sapmcu", standalone_mode=False)))
 
 

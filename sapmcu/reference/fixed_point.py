@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 
@@ -19,6 +20,7 @@ INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 I64 = np.int64
 
 
+@lru_cache(maxsize=1 << 16)
 def quantize_multiplier(real: float) -> tuple[int, int]:
     """(multiplier, shift) with real ≈ multiplier · 2^(shift − 31); multiplier in [2^30, 2^31) or 0."""
     if real == 0.0:
