@@ -207,9 +207,24 @@ class _Reader:
             while inputs and inputs[-1] is None:  # TFLM crashes on a depthwise convolution whose bias is −1
                 inputs = inputs[:-1]
             attributes = self._attributes(FORMATS[kind], kind, inputs, outputs, options)
+            self._check_depth_multiplier(options[1], inputs, outputs)
             if attributes is not None:
                 return kind(inputs, outputs, **attributes)
         return self._opaque(operator, inputs, outputs, (code, custom_code, version), options)
+
+    def _check_depth_multiplier(
+        self, fields: dict[str, OptionValue], inputs: tuple[str | None, ...], outputs: tuple[str, ...]
+    ) -> None:
+        """TFLM takes the field, we the shapes: a file in which they differ would mean two things."""
+        shape = self.tensors[inputs[0]].shape if inputs and inputs[0] else ()
+        if "depthMultiplier" not in fields or len(shape) != 4:
+            return
+        multiplier, channels = fields["depthMultiplier"], self.tensors[outputs[0]].shape[-1:]
+        if (multiplier,) != tuple(count // shape[3] for count in channels):
+            raise UserError(
+                f"{self.path}: DEPTHWISE_CONV_2D {outputs[0]} says depth multiplier {multiplier}, its shapes do not",
+                hint="the file is damaged: export it again",
+            )
 
     def _options(self, operator: Any, where: str) -> tuple[str, dict[str, OptionValue]]:
         """Name and fields of the op's option table; ("", {}) where it has none."""

@@ -2,7 +2,7 @@
 """The typed ops. Shapes are [N,H,W,C]; "like x" means shape, type and quantization of x.
 
 A docstring's first line names the operands in the order of `inputs`; [brackets] mark optional ones, `const` those that
-must be constant tensors. What an op computes stands in sapmcu/reference/, its shape rule in ir/shapes.py.
+must be constant tensors. What an op computes stands in sapmcu/reference/, its rule in ir/rules/.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class _Worker:
         request_read, request_write = os.pipe()
         answer_read, answer_write = os.pipe()
         process = subprocess.Popen(
-            [sys.executable, "-m", "sapmcu.run.tflm_worker", str(request_read), str(answer_write)],
+            [sys.executable, "-P", "-m", "sapmcu.run.tflm_worker", str(request_read), str(answer_write)],
             pass_fds=(request_read, answer_write),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import numpy as np
@@ -20,6 +21,7 @@ from reference_models import TFLITE_MODELS, reference_model
 from sapmcu.emit.tflite import write_tflite
 from sapmcu.errors import UserError
 from sapmcu.execution import check_execution
+from sapmcu.frontends.source import load_source
 from sapmcu.frontends.tflite import read_tflite
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.memory import Kernels
@@ -110,3 +112,23 @@ def test_damaged_models_are_refused_or_run(part: int) -> None:
     assert grown < MEGABYTES_MORE, f"memory grew by {grown:.0f} MB"
     assert refused > 0
     assert valid > 0
+
+
+@pytest.mark.needs("tensorflow", "onnx2tf")
+@pytest.mark.parametrize("name", ["mlperf_ic_resnet.h5", "onnx2c_mnist.onnx"])
+def test_damaged_keras_and_onnx_models_are_refused_or_read(name: str, tmp_path: Path) -> None:
+    """Fewer: each goes through TensorFlow. The header, where most of the structure lies, is hit more often."""
+    data = reference_model(name).read_bytes()
+    path = tmp_path / name
+    refused = 0
+    for case in range(max(CASES // 250, 1)):
+        random = np.random.default_rng(case)
+        path.write_bytes(mutate(data, data[::-1], random))
+        try:
+            load_source(path)
+        except UserError as error:
+            refused += 1
+            assert error.message and "\n" not in error.message, (case, error.message)
+        except BaseException as error:
+            raise AssertionError(f"case {case}: {type(error).__name__}: {error}") from error
+    assert refused > 0

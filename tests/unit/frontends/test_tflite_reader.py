@@ -147,6 +147,14 @@ def test_an_absent_bias_at_the_end_is_left_out() -> None:
     assert tflm_host.invoke(write_tflite(graph), [[x]], 1)
 
 
+def test_a_depth_multiplier_that_shapes_deny_is_refused() -> None:
+    def edit(model: Any) -> None:
+        model.subgraphs[0].operators[1].builtinOptions.depthMultiplier = 3
+
+    with pytest.raises(UserError, match="says depth multiplier 3"):
+        read_tflite(edited("mlperf_kws_ref_model.tflite", edit), "model")
+
+
 def _two_subgraphs(model: Any) -> None:
     model.subgraphs = [model.subgraphs[0], model.subgraphs[0]]
 
