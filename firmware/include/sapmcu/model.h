@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SAPMCU_MODEL_H
+#define SAPMCU_MODEL_H
+
+/* What an application must know of a model, whichever engine runs it. The generated source of a model fills
+ * one `sapmcu_model`; the device protocol (sapmcu/protocol.h) serves a table of them. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An input or an output: `bytes` raw little-endian bytes at `data`, in the arena. */
+typedef struct {
+    void *data;
+    uint32_t bytes;
+} sapmcu_tensor;
+
+/* All of it is constant: in flash. `data` of inputs is written before invoke(); invoke() may overwrite it,
+ * since other tensors share its memory. `data` of outputs is valid until the next write to an input or the
+ * next invoke().
+ *
+ * sha256: of the .tflite file. op_count: of the ops as invoke_ops() counts them.
+ * invoke: run the model once; 0, or the engine's error.
+ * invoke_ops: run only the first `count` ops (at most op_count), so that the tensors alive after them can be
+ * read from the arena; NULL where the firmware can't. */
+typedef struct {
+    const char *name;
+    uint8_t sha256[32];
+    uint16_t input_count;
+    uint16_t output_count;
+    uint16_t op_count;
+    const sapmcu_tensor *inputs;
+    const sapmcu_tensor *outputs;
+    void *arena;
+    uint32_t arena_bytes;
+    int (*invoke)(void);
+    int (*invoke_ops)(uint32_t count);
+} sapmcu_model;
+
+/* The models of this firmware; generated with them, read by the application. */
+extern const sapmcu_model *const sapmcu_models[];
+extern const uint32_t sapmcu_model_count;
+
+/* Attributes of an arena: aligned, and on the board in the region that it has for arenas (ld/sections.ld).
+ *     static SAPMCU_ARENA int8_t arena[1024]; */
+#if defined(__arm__)
+#define SAPMCU_ARENA __attribute__((section(".bss.sapmcu_arena"), aligned(16)))
+#else
+#define SAPMCU_ARENA __attribute__((aligned(16)))
+#endif
+
+/* Behind the call or calls of op `index` (an integer literal): notes this address in the ELF file, where an
+ * emulator finds it to count instructions op by op. Costs no instruction and no byte of flash: the section
+ * isn't loaded. Its name begins with .debug so that linkers drop the marks of functions that they drop. */
+#if defined(__arm__)
+#define SAPMCU_END_OP(index)                                                                                 \
+    __asm__ volatile(".pushsection .debug_sapmcu_ops,\"\",%%progbits\n\t"                                    \
+                     ".word 1f, " #index "\n\t"                                                              \
+                     ".popsection\n"                                                                         \
+                     "1:" ::                                                                                 \
+                         : "memory")
+#else
+#define SAPMCU_END_OP(index) ((void)0)
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
