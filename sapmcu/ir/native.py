@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A graph as the native engine runs it: constants for flash, offsets in one arena, and a straight list of C calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from sapmcu.ir.graph import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A const array of C. values: numbers, or tuples of them for an array of structs.
+
+    role: what its name tells behind the op's ("filter", "loops"); constants that are equal but for it are shared.
+    """
+
+    c_type: str
+    values: tuple[Element, ...] = field(repr=False)
+    role: str = field(compare=False)
+
+
+Element: TypeAlias = "int | float | tuple[Element, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """A const parameter struct of C: the values of its fields by name, in their order.
+
+    role: as in Constant; "" for the one that an op is mainly about.
+    """
+
+    c_type: str
+    fields: tuple[tuple[str, Value], ...]
+    role: str = field(default="", compare=False)
+
+
+Value: TypeAlias = "Element | Constant | Params | None"
+"""Of a field: numbers, a pointer to a constant, a struct inside the struct, or NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRef:
+    """The address of an activation in the arena."""
+
+    tensor: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRef:
+    """A C function as an argument. header: the file in firmware/include/ that declares it."""
+
+    name: str
+    header: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """The address of arena memory that a call needs only while it runs."""
+
+    size_bytes: int
+
+
+Argument: TypeAlias = TensorRef | Constant | Params | FunctionRef | Scratch | int | None
+"""A constant or struct is passed by its address, None is NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """function(arguments...). header: the file in firmware/include/ that declares it; at most one Scratch."""
+
+    function: str
+    header: str
+    arguments: tuple[Argument, ...]
+
+    @property
+    def scratch_bytes(self) -> int:
+        return max((one.size_bytes for one in self.arguments if isinstance(one, Scratch)), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """What an op becomes.
+
+    aliases: (result, operand) that are the same bytes; such an op may have no calls. in_place: (result, operand) that
+    may lie at one place if the operand dies here, because the kernel's header says so for all calls.
+    """
+
+    calls: tuple[Call, ...]
+    aliases: tuple[tuple[str, str], ...] = ()
+    in_place: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The calls of op `index` of the graph, and a line that describes it."""
+
+    index: int
+    comment: str
+    lowered: Lowered
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaPlan:
+    """offset_bytes: of every activation; aliases: tensors that share another's bytes, by name, down to the owner.
+
+    scratch_bytes: offset of the scratch of each step that has one. bound_bytes: no plan of this order is smaller.
+    """
+
+    offset_bytes: Mapping[str, int]
+    aliases: Mapping[str, str]
+    scratch_offset_bytes: Mapping[int, int]
+    arena_bytes: int
+    bound_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NativeProgram:
+    """name: of the graph. constants, params: by C identifier, in the order of their first use."""
+
+    name: str
+    constants: Mapping[str, Constant]
+    params: Mapping[str, Params]
+    steps: tuple[Step, ...]
+    plan: ArenaPlan
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
