@@ -15,7 +15,7 @@ tensor y [1,4,4,2] int8 (0.75, 1)
 input x
 output y
 a = Conv2D(x, filter, bias, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), activation=4..127)
-b = Conv2D(a, filter, _, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), activation=-128..127)
+b = Conv2D(a, filter, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), activation=-128..127)
 y = Add(b, x, activation=-128..127)
 """
 

@@ -70,15 +70,16 @@ def detect_format(path: Path) -> ModelFormat:
             return ModelFormat.SAVED_MODEL
         raise UserError(f"{path} is a directory without saved_model.pb", hint=KNOWN_HINT)
     head = _head(path)
-    by_name = SUFFIXES.get(path.suffix.lower())
+    suffix = path.suffix.lower()
+    by_name = SUFFIXES.get(suffix)
+    if suffix in EXPORT_HINTS:  # PyTorch's files are zip archives, as .keras
+        raise UserError(f"{path} is of no format that sapmcu reads", hint=EXPORT_HINTS[suffix])
     by_content = _by_content(head)
     is_old_keras = (by_name, by_content) == (ModelFormat.KERAS, ModelFormat.KERAS_H5)  # Keras 2 wrote such files
     if by_content is not None and (by_name in (None, by_content) or is_old_keras):
         return by_content
     if by_name is None:
-        raise UserError(
-            f"{path} is of no format that sapmcu reads", hint=EXPORT_HINTS.get(path.suffix.lower(), KNOWN_HINT)
-        )
+        raise UserError(f"{path} is of no format that sapmcu reads", hint=KNOWN_HINT)
     if by_content is not None or by_name in CONTENT:
         wrong = f"it looks like {CONTENT[by_content]}" if by_content else f"it starts with {head!r}"
         raise UserError(

@@ -17,7 +17,7 @@ def test_a_sound_graph_passes() -> None:
     ("good", "bad", "says"),
     [
         ("a = Conv2D(x,", "a = Conv2D(b,", "op 0 CONV_2D reads b, which nothing has written before"),
-        ("b = Conv2D(a, filter, _,", "a = Conv2D(a, filter, _,", "op 1 CONV_2D writes a, which is written elsewhere"),
+        ("b = Conv2D(a, filter,", "a = Conv2D(a, filter,", "op 1 CONV_2D writes a, which is written elsewhere"),
         ("output y", "output filter y", None),
         ("output y", "output", "no input or no output"),
         (

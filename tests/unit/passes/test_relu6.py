@@ -92,7 +92,7 @@ tensor a [1,3,3,2] int8 (0.0625, 4)
 tensor y [1,3,3,2] int8 (0.0625, 4)
 input x
 output y
-a = Conv2D(x, filter, _, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), activation=-128..127)
+a = Conv2D(x, filter, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), activation=-128..127)
 y = Relu6(a)
 """
 
