@@ -24,8 +24,10 @@ from sapmcu.ir.check import verify_graph
 from sapmcu.ir.conversion import Conversion, Interface, Rewrite
 from sapmcu.ir.graph import Array, Graph, Tensor
 from sapmcu.ir.memory import Fit, Kernels, MemoryReport
+from sapmcu.ir.ops import Opaque
 from sapmcu.ir.source import ModelFormat, Samples, Source
 from sapmcu.ir.text import dump_text
+from sapmcu.ir.tflite import op_code
 from sapmcu.passes import PASSES
 from sapmcu.passes.int8_interface import int8_interface
 from sapmcu.plan.memory import plan_memory
@@ -107,7 +109,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         rewrites=rewrites,
         check=check,
         accuracy=accuracy,
-        warnings=warnings(samples, memory),
+        warnings=warnings(samples, graph, memory),
         files=tuple(sorted([*files, "report.json"])),
         out=out,
     )
@@ -188,12 +190,17 @@ def interfaces(graph: Graph, names: Sequence[str]) -> tuple[Interface, ...]:
     return tuple(one(graph.tensors[name]) for name in names)
 
 
-def warnings(samples: Samples | None, memory: MemoryReport) -> tuple[str, ...]:
+def warnings(samples: Samples | None, graph: Graph, memory: MemoryReport) -> tuple[str, ...]:
     """What a user must know before trusting the figures; stands in every report."""
     found = []
     if samples is not None and samples.is_guessed:
         found.append(
             "the samples are made up: ranges are guesses and the accuracy of the int8 model is unknown; give --samples"
+        )
+    opaque = sorted({op_code(op) for op in graph.ops if isinstance(op, Opaque)})
+    if opaque:
+        found.append(
+            f"{', '.join(opaque)}: opaque to sapmcu, so only TFLM has run the model, and only it will on a board"
         )
     return (*found, *memory.notes)
 

@@ -105,7 +105,11 @@ def memory_facts(report: MemoryReport, fit: Fit | None) -> Table:
     peak = report.peak
     parts = " + ".join(number(size) for _, size in peak.live)
     rows = [
-        ("TFLM arena", number(use.arena_bytes), f"bytes, {use.kernels.value} kernels, Cortex-M"),
+        (
+            "TFLM arena",
+            number(use.arena_bytes),
+            f"bytes, {use.kernels.value} kernels; give {number(use.required_bytes)}",
+        ),
         ("  head", number(use.head_bytes), f"activations and scratch; {_best_head(report)}"),
         ("  tail", number(use.tail_bytes), "persistent: tensors, ops, multipliers"),
         ("  temporaries", number(use.temporary_bytes), _temporaries(report)),

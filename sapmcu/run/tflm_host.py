@@ -18,15 +18,23 @@ from functools import cache
 from importlib.util import find_spec
 from typing import IO, Any
 
-from sapmcu.errors import ToolError
+from sapmcu.errors import ToolError, UserError
 from sapmcu.ir.graph import Array
 
 ARENA_BYTES = 64 << 20
 TIMEOUT_S = 120.0
 
 
-class TflmError(ToolError):
-    """TFLM refused the model, failed in the middle, or took too long; `output` holds what it said."""
+class TflmError(UserError):
+    """TFLM refused the model, failed in the middle, or took too long; the details are its own words."""
+
+    def __init__(self, message: str, output: str) -> None:
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        super().__init__(
+            message,
+            hint="TFLM on the board would do the same: change or replace the op that it names",
+            details=lines[-6:],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ def _ask(
     }
     answer = _worker().ask(request)
     if "error" in answer:
-        raise TflmError("TFLM can't run the model", output=f"{answer['log']}\n{answer['error']}")
+        raise TflmError("TFLM can't run the model", f"{answer['log']}\n{answer['error']}")
     return answer
 
 
@@ -143,7 +151,7 @@ class _Worker:
             returncode = process.wait()
             self.close()
             what = f"took over {TIMEOUT_S:g} s" if isinstance(error, TimeoutError) else "stopped in the middle"
-            raise TflmError(f"TFLM {what} with this model", returncode=returncode, output=self._tail()) from None
+            raise TflmError(f"TFLM {what} with this model (exit code {returncode})", self._tail()) from None
         except BaseException:  # an interrupt leaves the pipes in an unknown state
             self.close()
             raise

@@ -13,8 +13,10 @@ import pytest
 from command import Ran, sapmcu
 from reference_models import ROOT, reference_model
 
+from sapmcu.emit.tflite import write_tflite
 from sapmcu.frontends.tflite import load_tflite
 from sapmcu.ir.memory import Kernels
+from sapmcu.ir.text import parse_text
 from sapmcu.plan.memory import plan_memory
 from sapmcu.plan.tflm.target import target_for
 from sapmcu.run import tflm_host
@@ -147,3 +149,32 @@ def test_dump_ir_writes_every_pass(run: Run, tmp_path: Path) -> None:
     names = sorted(path.name for path in (tmp_path / "ir").iterdir())
     assert names == ["0-as-read.txt", "1-drop-orphans.txt", "2-fold-relu6.txt"]
     assert "FullyConnected(" in (tmp_path / "ir/0-as-read.txt").read_text()
+
+
+OPAQUE = """
+graph svdf ""
+tensor x [1,8] int8 (0.05, 3)
+const feature [4,8] int8 (0.02, 0) = sha256:feature
+const time [4,5] int8 (0.02, 0) = sha256:time
+const bias [2] int32 (0.0004, 0) = 5 -5
+variable state [1,20] int8 (0.02, 0)
+tensor y [1,2] int8 (0.05, 3)
+input x
+output y
+y = Opaque(x, feature, time, bias, state, code='SVDF', version=3, custom_code='', options_type='SVDFOptions', \
+options=(('rank', 2), ('fusedActivationFunction', 0), ('asymmetricQuantizeInputs', False)), custom_options=b'', \
+intermediates=())
+"""
+
+
+def test_an_opaque_op_is_carried_along_and_named(run: Run, tmp_path: Path) -> None:
+    constants = {"sha256:feature": bytes(range(32)), "sha256:time": bytes(range(20))}
+    model = tmp_path / "svdf.tflite"
+    model.write_bytes(write_tflite(parse_text(OPAQUE, constants)))
+    out = tmp_path / "out"
+    ran = run("convert", model, "--board", "stm32h7", "-o", out)
+    assert ran.code == 0, ran.err
+    report = check_output(out)
+    assert report["check"] == {"vectors": 30, "engines": ["tflm"]}
+    assert "SVDF: opaque to sapmcu" in ran.out
+    assert "AddSvdf(" in (out / "firmware/model_ops.h").read_text()
