@@ -18,7 +18,6 @@ from sapmcu.ir.factors import (
     leaky_factor,
     product_factor,
     ratio_factor,
-    requantize_factor,
     rsqrt_factor,
 )
 from sapmcu.ir.graph import Array, Tensor
@@ -104,7 +103,7 @@ def prelu(op: PRelu, operands: Operands, results: Results) -> Outputs:
     x, alpha = operand(operands, 0), operand(operands, 1)
     y = results[0]
     need_int8(x.tensor, alpha.tensor, y)
-    above = quantize_multiplier(requantize_factor(x.tensor, y))
+    above = quantize_multiplier(ratio_factor(x.tensor, y))
     below = quantize_multiplier(product_factor(x.tensor, alpha.tensor, y))
     q = _centred(x)
     scaled = np.where(
@@ -134,7 +133,7 @@ def _sigmoid(
     radius = math.floor((2**SIGMOID_BITS - 1) * 2 ** (31 - SIGMOID_BITS) / 2**shift)
 
     def of(q: Array) -> Array:
-        inside = np.clip(q, 1 - radius, radius - 1) if radius > 0 else np.zeros_like(q)
+        inside = np.where(np.abs(q) < radius, q, 0)
         result = function(multiply_by_quantized_multiplier(inside, multiplier, shift), SIGMOID_BITS)
         rounded = np.clip(rounding_divide_by_pot(result, 31 - bits) + zero_point, -128, 127)
         return np.where(q <= -radius, -128, np.where(q >= radius, 127, rounded))
@@ -198,7 +197,7 @@ def hard_swish(op: HardSwish, operands: Operands, results: Results) -> Outputs:
         gate = (gate + (1 << 15)) >> 1
         high = _high_half(gate * _rounding_high_mul(fine, result_multiplier))
         scaled = _rounding_shift_right(high, -result_shift) + y.zero_point
-        return np.clip(_wrap_int16(scaled), -128, 127)
+        return np.clip(scaled, -128, 127)
 
     return _by_table(operands, function)
 
@@ -207,10 +206,6 @@ def _int16_form(factor: float) -> tuple[int, int]:
     """A multiplier of 15 bits, and a shift. Source: common.h, DownScaleInt32ToInt16Multiplier."""
     multiplier, shift = quantize_multiplier(factor)
     return min((multiplier + (1 << 15)) >> 16, (1 << 15) - 1), shift
-
-
-def _wrap_int16(x: Array) -> Array:
-    return np.asarray(x.astype(np.int16), I64)
 
 
 def _shift_left_saturating(x: Array, bits: int) -> Array:

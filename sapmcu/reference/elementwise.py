@@ -11,7 +11,6 @@ import numpy as np
 
 from sapmcu.ir.activation import type_range
 from sapmcu.ir.factors import (
-    difference_factors,
     product_factor,
     quotient_factor,
     squared_difference_factors,
@@ -67,7 +66,7 @@ def add(op: Add, operands: Operands, results: Results) -> Outputs:
 @kernel(Sub)
 def sub(op: Sub, operands: Operands, results: Results) -> Outputs:
     x, y = _pair(operands)
-    factors = difference_factors(x.tensor, y.tensor, results[0])
+    factors = sum_factors(x.tensor, y.tensor, results[0])
     difference = _raised(x, factors.x, factors.bits) - _raised(y, factors.y, factors.bits)
     return (requantize(difference, quantize_multiplier(factors.result), results[0], op.activation),)
 

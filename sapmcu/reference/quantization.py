@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sapmcu.ir.factors import ratio_factor
 from sapmcu.ir.graph import Array, Tensor
 from sapmcu.ir.ops import Dequantize, Quantize
 from sapmcu.reference.fixed_point import I64, multiply_by_quantized_multiplier, quantize_multiplier, wrap_int32
@@ -19,7 +20,7 @@ def quantize(op: Quantize, operands: Operands, results: Results) -> Outputs:
     x, y = operand(operands, 0), results[0]
     if x.tensor.dtype.is_float:
         return (quantize_floats(x.value, y),)
-    factor = quantize_multiplier(x.tensor.scale / y.scale)
+    factor = quantize_multiplier(ratio_factor(x.tensor, y))
     centred = wrap_int32(x.value.astype(I64) - x.tensor.zero_point)
     raw = wrap_int32(multiply_by_quantized_multiplier(centred, *factor) + y.zero_point)
     return (saturate(raw, y),)

@@ -11,9 +11,9 @@ from single_op import assert_equals_tflm, constant, graph_of, tensor
 from strategies_data import REPEATABLE, any_data, assume_valid, generators, scales, zero_points
 
 from sapmcu.emit.tflite import write_tflite
-from sapmcu.errors import ToolError, UserError
+from sapmcu.errors import UserError
 from sapmcu.ir import ops
-from sapmcu.ir.graph import Op, Quantization
+from sapmcu.ir.graph import Graph, Op, Quantization
 from sapmcu.reference import run_graph
 from sapmcu.run import tflm_host
 
@@ -23,9 +23,13 @@ VALUES = np.arange(-128, 128).astype(np.int8).reshape(1, 2, 128)
 EDGE_SCALES = (2.0**-28, 2.0**-27, 1e-3, 0.99, 15 / 128, 0.125, 1.0, 15.0, 16.0, 2.0**27, 2.0**34)
 
 
+def values_graph(op: Op, x: tuple[float, int], y: tuple[float, int]) -> Graph:
+    """A graph of a function that takes every value at once. x, y: scale and zero point."""
+    return graph_of(op, tensor("x", VALUES.shape, "int8", *x), tensor("y", VALUES.shape, "int8", *y))
+
+
 def assert_all_values_equal(op: Op, x: tuple[float, int], y: tuple[float, int]) -> None:
-    tensors = tensor("x", VALUES.shape, "int8", *x), tensor("y", VALUES.shape, "int8", *y)
-    assert_equals_tflm(assume_valid(graph_of(op, *tensors)), [[VALUES]])
+    assert_equals_tflm(assume_valid(values_graph(op, x, y)), [[VALUES]])
 
 
 pairs = st.tuples(scales(-14, 8), zero_points)
@@ -100,5 +104,21 @@ def test_rsqrt_of_a_negative_number_is_refused_as_tflm_does() -> None:
     values = [np.array([-1], np.int8)]
     with pytest.raises(UserError, match="x holds numbers below 0"):
         run_graph(graph, values)
-    with pytest.raises(ToolError):
+    with pytest.raises(tflm_host.TflmError):
         tflm_host.invoke(write_tflite(graph), [values], 1)
+
+
+@pytest.mark.parametrize(
+    ("op", "x", "y"),
+    [
+        (ops.Relu(("x",), ("y",)), ("0x1.a2e19cp-6", -128), ("0x1.18a13cp-3", -128)),
+        (ops.Abs(("x",), ("y",)), ("0x1.8e169ep-6", -128), ("0x1.c6952ep-6", -128)),
+        (ops.LeakyRelu(("x",), ("y",), float.fromhex("0x1.bc48eap-3")), ("0x1.2a2f64p-6", 127), ("0x1.258cfap-6", 127)),
+        (ops.Rsqrt(("x",), ("y",)), ("0x1.d48fbep-1", -128), ("0x1.3dbba2p-9", -128)),
+        (ops.HardSwish(("x",), ("y",)), ("0x1.ea753p-4", 0), ("0x1.40b6e4p-10", -128)),
+    ],
+)
+def test_the_last_bit_of_a_factor_equals_tflm(op: Op, x: tuple[str, int], y: tuple[str, int]) -> None:
+    """Scales at which a factor in float32 gives another result."""
+    graph = values_graph(op, (float.fromhex(x[0]), x[1]), (float.fromhex(y[0]), y[1]))
+    assert_equals_tflm(graph, [[VALUES]])

@@ -131,6 +131,24 @@ def test_quotients_without_a_defined_result_are_refused(dividend: int, divisor: 
         run_graph(graph, [np.array([dividend], np.int8), np.array([divisor], np.int8)])
 
 
+@pytest.mark.parametrize(
+    ("kind", "numbers", "scale_texts"),
+    [
+        (ops.Sub, (-18, 90), ("0x1.17b96cp-3", "0x1.1b6c38p-2", "0x1.db0274p-1")),
+        (ops.Sub, (-31, -96), ("0x1.3d198cp-2", "0x1.53c322p-2", "0x1.47df26p-2")),
+        (ops.Div, (-106, -120), ("0x1.4ab0eap-2", "0x1.f23096p-2", "0x1.b72950p-8")),
+        (ops.Div, (-50, -125), ("0x1.153c96p-5", "0x1.716934p-3", "0x1.370afcp-11")),
+    ],
+)
+def test_the_last_bit_of_a_factor_equals_tflm(
+    kind: type[Op], numbers: tuple[int, int], scale_texts: tuple[str, str, str]
+) -> None:
+    """Scales and numbers at which factors in float32 give another result."""
+    x, y, z = (tensor(n, (1,), scale=float.fromhex(text)) for n, text in zip("xyz", scale_texts, strict=True))
+    values = [np.array([number], np.int8) for number in numbers]
+    assert_equals_tflm(graph_of(with_activation(kind, z, "NONE"), x, y, z), [values])
+
+
 @pytest.mark.parametrize("name", ["x", "y"])
 def test_a_constant_operand_equals_tflm(name: str) -> None:
     generator = np.random.default_rng(0)

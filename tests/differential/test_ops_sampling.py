@@ -236,6 +236,20 @@ def test_resize_bilinear_equals_tflm(
     assert_moves_as_tflm(op, [x, int32("size", result), y], generator)
 
 
+@pytest.mark.parametrize(
+    ("size", "result", "align_corners", "half_pixel_centers"),
+    [(2, 82, False, False), (2, 41, False, True), (2, 83, True, False), (2, 42, True, True)],
+)
+def test_nearest_pixels_in_float32_equal_tflm(
+    size: int, result: int, align_corners: bool, half_pixel_centers: bool
+) -> None:
+    """Sizes at which positions in float64 fall on other pixels."""
+    x, y = moved("x", (1, size, 1, 1), "int8"), moved("y", (1, result, 1, 1), "int8")
+    op = ops.ResizeNearest(("x", "size"), ("y",), align_corners, half_pixel_centers)
+    graph = graph_of(op, x, int32("size", (result, 1)), y)
+    assert_equals_tflm(graph, [[np.array([1, 2], np.int8).reshape(x.shape)]])
+
+
 @pytest.mark.parametrize("align_corners", [False, True])
 def test_resizing_by_far_equals_tflm(align_corners: bool) -> None:
     """Where steps of 1/1024 pixels are coarsest."""

@@ -15,7 +15,6 @@ from sapmcu.ir.factors import (
     leaky_factor,
     product_factor,
     ratio_factor,
-    requantize_factor,
     rsqrt_factor,
 )
 from sapmcu.ir.graph import DType, Tensor
@@ -151,7 +150,7 @@ def prelu(op: PRelu, operands: Operands, results: Results) -> None:
         return
     need_type(alpha, INT8)
     need_quantized(alpha)
-    need_factor(requantize_factor(x, y), f"{x.scale:g} / {y.scale:g}")
+    need_factor(ratio_factor(x, y), f"{x.scale:g} / {y.scale:g}")
     need_factor(product_factor(x, alpha, y), f"{x.scale:g} · {alpha.scale:g} / {y.scale:g}")
 
 

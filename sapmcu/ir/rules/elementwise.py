@@ -8,11 +8,9 @@ tensorflow/lite/micro/kernels.
 from __future__ import annotations
 
 from sapmcu.ir.factors import (
-    SumFactors,
-    difference_factors,
     product_factor,
     quotient_factor,
-    requantize_factor,
+    ratio_factor,
     squared_difference_factors,
     sum_factors,
 )
@@ -77,36 +75,20 @@ def _need_plain_int32(*tensors: Tensor) -> None:
         )
 
 
-def _need_sum(factors: SumFactors, x: Tensor, y: Tensor, z: Tensor) -> None:
-    """TFLM aborts where the operands or their sum can't be scaled down."""
-    largest = max(x.scale, y.scale)
-    need(
-        0 < factors.x < 1 and 0 < factors.y < 1,
-        f"the scales {x.scale:g} and {y.scale:g} are too far apart for 32-bit floats",
-    )
-    need(
-        0 < factors.result < BELOW_ONE,
-        f"{z.name} has the scale {z.scale:g}; with operands' {largest:g} it must be over "
-        f"{2 * largest / 2**factors.bits:g}",
-    )
-
-
-@rule(Add)
-def add(op: Add, operands: Operands, results: Results) -> None:
+@rule(Add, Sub)
+def add_sub(op: Op, operands: Operands, results: Results) -> None:
+    """TFLM aborts where it can't scale the sum down."""
+    assert isinstance(op, Add | Sub)
     x, y, z = _binary(operands, results, INT8, INT16, INT32, FLOAT32)
     need_clamp(op.activation, z)
-    _need_plain_int32(x, y)
+    _need_plain_int32(*((x, y) if isinstance(op, Add) else (x, y, z)))
     if z.dtype in (INT8, INT16):
-        _need_sum(sum_factors(x, y, z), x, y, z)
-
-
-@rule(Sub)
-def sub(op: Sub, operands: Operands, results: Results) -> None:
-    x, y, z = _binary(operands, results, INT8, INT16, INT32, FLOAT32)
-    need_clamp(op.activation, z)
-    _need_plain_int32(x, y, z)
-    if z.dtype in (INT8, INT16):
-        _need_sum(difference_factors(x, y, z), x, y, z)
+        factors, largest = sum_factors(x, y, z), max(x.scale, y.scale)
+        need(
+            factors.result < BELOW_ONE,
+            f"{z.name} has the scale {z.scale:g}; with operands' {largest:g} it must be over "
+            f"{2 * largest / 2**factors.bits:g}",
+        )
 
 
 @rule(Mul)
@@ -164,7 +146,7 @@ def quantize(op: Quantize, operands: Operands, results: Results) -> None:
     _need_scale(y)
     if x.dtype is not FLOAT32:
         _need_scale(x)
-        need_factor(requantize_factor(x, y), f"{x.scale:g} / {y.scale:g}")
+        need_factor(ratio_factor(x, y), f"{x.scale:g} / {y.scale:g}")
 
 
 def _unary(operands: Operands, results: Results, *dtypes: DType) -> tuple[Tensor, Tensor]:

@@ -112,18 +112,6 @@ def test_a_sum_needs_a_scale_that_is_not_too_small(kind: Any) -> None:
     )
 
 
-def test_a_difference_needs_scales_that_float32_divides() -> None:
-    """SUB divides in float32, where 1e-30 / 1e30 is 0 and 2 · 3e38 infinite; ADD in float64."""
-    scales = {
-        "x": tensor("x", (2, 1, 3), scale=1e-30),
-        "y": tensor("y", (4, 1), scale=1e30),
-        "z": tensor("z", (2, 4, 3), scale=1e30),
-    }
-    check(binary(ops.Add) | scales)
-    assert refusal(binary(ops.Sub), scales) == "the scales 1e-30 and 1e+30 are too far apart for 32-bit floats"
-    assert "too far apart" in refusal(binary(ops.Sub), {"x": tensor("x", (2, 1, 3), scale=3e38)})
-
-
 @pytest.mark.parametrize(
     ("kind", "scale", "sentence"),
     [
@@ -216,8 +204,6 @@ def test_rsqrt_needs_a_factor_that_tflm_shifts() -> None:
         assert refusal(unary(ops.Rsqrt), changes) == (
             f"the scales make a factor of 1 / (√1 · {scale:g}) = {factor}, outside 2^-12 to 2^30"
         )
-    tiny = {"x": tensor("x", (2, 3), scale=1e-38), "y": tensor("y", (2, 3), scale=1e-38)}
-    assert "= inf, outside" in refusal(unary(ops.Rsqrt), tiny)
 
 
 def test_relu6_needs_scales_in_which_6_is_an_integer() -> None:

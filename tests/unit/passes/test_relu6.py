@@ -32,7 +32,7 @@ def alone(x: tuple[float, int], y: tuple[float, int], dtype: str = "int8") -> Gr
 
 def true_relu6(values: Array, x: Tensor, y: Tensor) -> Array:
     """Requantize, then clamp to the integers of 0 and 6."""
-    factor = quantize_multiplier(float(np.float32(x.scale) / np.float32(y.scale)))
+    factor = quantize_multiplier(x.scale / y.scale)
     requantized = multiply_by_quantized_multiplier(values.astype(np.int64) - x.zero_point, *factor) + y.zero_point
     return np.clip(requantized, y.zero_point, min(quantize_limit(6.0, y), 127)).astype(np.int8)
 
