@@ -238,12 +238,12 @@ def test_resize_bilinear_equals_tflm(
 
 @pytest.mark.parametrize(
     ("size", "result", "align_corners", "half_pixel_centers"),
-    [(2, 82, False, False), (2, 41, False, True), (2, 83, True, False), (2, 42, True, True)],
+    [(2, 50, False, False), (2, 25, False, True), (2, 51, True, False), (2, 26, True, True)],
 )
 def test_nearest_pixels_in_float32_equal_tflm(
     size: int, result: int, align_corners: bool, half_pixel_centers: bool
 ) -> None:
-    """Sizes at which positions in float64 fall on other pixels."""
+    """Sizes at which positions in float64, from a scale in float32, fall on other pixels."""
     x, y = moved("x", (1, size, 1, 1), "int8"), moved("y", (1, result, 1, 1), "int8")
     op = ops.ResizeNearest(("x", "size"), ("y",), align_corners, half_pixel_centers)
     graph = graph_of(op, x, int32("size", (result, 1)), y)
