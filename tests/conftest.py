@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from reference_models import TFLITE_MODELS, reference_model
+from reference_models import TFLITE_MODELS, ZOO_MODELS, reference_model
 
 
 def is_there(tool: str) -> bool:
@@ -25,7 +25,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         outcome(f"needs {', '.join(missing)}")
 
 
-@pytest.fixture(params=TFLITE_MODELS)
+@pytest.fixture(params=[*TFLITE_MODELS, *ZOO_MODELS])
 def tflite_model(request: pytest.FixtureRequest) -> Path:
-    """Each int8 reference model in turn."""
-    return reference_model(request.param)
+    """Each int8 model in turn: those made elsewhere, and those of models/."""
+    return request.param if isinstance(request.param, Path) else reference_model(request.param)

@@ -27,3 +27,6 @@ TFLITE_MODELS = (
     "tflm_micro_speech_quantized.tflite",
     "tflm_person_detect.tflite",
 )
+
+ZOO_MODELS = tuple(sorted((ROOT / "models").glob("*/*.tflite")))
+"""The int8 networks of models/."""

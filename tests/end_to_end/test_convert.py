@@ -178,3 +178,21 @@ def test_an_opaque_op_is_carried_along_and_named(run: Run, tmp_path: Path) -> No
     assert report["check"] == {"vectors": 30, "engines": ["tflm"]}
     assert "SVDF: opaque to sapmcu" in ran.out
     assert "AddSvdf(" in (out / "firmware/model_ops.h").read_text()
+
+
+REPORT_KEYS = {
+    "schema", "model", "format", "producer", "quantizer", "samples", "is_guessed", "sha256", "inputs", "outputs",
+    "memory", "rewrites", "check", "accuracy", "warnings", "files",
+}  # fmt: skip
+BOARD_KEYS = {
+    "name", "title", "vendor", "mcu", "core", "fpu", "dsp", "mve", "clock", "memory", "defaults", "uart", "emulator",
+    "flash_methods", "sources", "aliases",
+}  # fmt: skip
+
+
+def test_json_keys_of_convert_and_boards_are_a_contract(run: Run, tmp_path: Path) -> None:
+    model = reference_model("tflm_hello_world_int8.tflite")
+    report = json.loads(run("convert", model, "--board", "stm32h7", "-o", tmp_path / "out", "--json").out)
+    assert report["schema"] == 1 and set(report) == REPORT_KEYS
+    boards = json.loads(run("boards", "--json").out)
+    assert boards["schema"] == 1 and all(set(board) == BOARD_KEYS for board in boards["boards"])
