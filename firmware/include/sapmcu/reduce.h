@@ -29,10 +29,10 @@ typedef struct {
     int32_t multiplier; /* Q31, 0..2^31-1 */
     int32_t shift;      /* -31..30, left is positive */
     int32_t zero_point; /* of y */
-} sapmcu_sum_s8_params;
+} sapmcu_reduce_sum_s8_params;
 
 /* SUM and MEAN. x and y don't overlap. */
-void sapmcu_sum_s8(const sapmcu_sum_s8_params *params, const int8_t *x, int8_t *y);
+void sapmcu_reduce_sum_s8(const sapmcu_reduce_sum_s8_params *params, const int8_t *x, int8_t *y);
 
 /* REDUCE_MAX and REDUCE_MIN: y has x's quantization. x and y don't overlap. */
 void sapmcu_reduce_max_s8(const sapmcu_reduce_loops *loops, const int8_t *x, int8_t *y);
