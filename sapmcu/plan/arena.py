@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 ALIGNMENT_BYTES = 16
-"""Of every buffer. Source: tflite-micro, micro_arena_constants.h."""
+"""Of every buffer in TFLM. Source: tflite-micro, micro_arena_constants.h."""
 SEARCH_STEPS = 400_000
 """Bound on the search where no simple order reaches the lower bound, in comparisons of two buffers: below a second."""
 MAX_SEARCHED = 400
@@ -75,7 +75,7 @@ def _lowest_free(buffer: Buffer, placed: Sequence[tuple[Buffer, int]]) -> int:
     return lowest
 
 
-def plan_offsets(buffers: Sequence[Buffer]) -> Offsets:
+def plan_offsets(buffers: Sequence[Buffer], alignment: int = ALIGNMENT_BYTES) -> Offsets:
     """The best of several orders, and a bounded search where none of them reaches the lower bound."""
     bound = lower_bound(buffers)
     best: dict[str, int] = {}
@@ -89,7 +89,7 @@ def plan_offsets(buffers: Sequence[Buffer]) -> Offsets:
             break
     if size is not None and size > bound:
         best, size = _search(buffers, best, size, bound)
-    verify_offsets(buffers, best)
+    verify_offsets(buffers, best, alignment)
     return Offsets(best, size or 0, bound)
 
 
@@ -139,12 +139,12 @@ def _search(buffers: Sequence[Buffer], best: dict[str, int], size: int, bound: i
     return best, size
 
 
-def verify_offsets(buffers: Sequence[Buffer], offsets: Mapping[str, int]) -> None:
+def verify_offsets(buffers: Sequence[Buffer], offsets: Mapping[str, int], alignment: int = ALIGNMENT_BYTES) -> None:
     """Asserts that a plan is one: every buffer placed, aligned, apart from all that it meets."""
     assert set(offsets) == {buffer.name for buffer in buffers}
     for index, one in enumerate(buffers):
         start = offsets[one.name]
-        assert start >= 0 and start % ALIGNMENT_BYTES == 0, (one, start)
+        assert start >= 0 and start % alignment == 0, (one, start)
         for other in buffers[index + 1 :]:
             other_start = offsets[other.name]
             apart = start + one.size_bytes <= other_start or other_start + other.size_bytes <= start

@@ -23,10 +23,10 @@ def mean(op: Mean, operands: Operands, results: Results) -> Outputs:
     need_int8(x.tensor, y)
     sums, count = _sum(x, _axes(operands))
     multiplier, shift = quantize_multiplier(x.tensor.scale / y.scale)
-    return (_requantize(sums, _divide(multiplier, shift, count), y),)
+    return (_requantize(sums, divide_factor(multiplier, shift, count), y),)
 
 
-def _divide(multiplier: int, shift: int, count: int) -> tuple[int, int]:
+def divide_factor(multiplier: int, shift: int, count: int) -> tuple[int, int]:
     """(multiplier, shift) of the factor over count, shifted so far that few bits are lost; shift stays over −32."""
     extra = min(count.bit_length() - 1, 32, 31 + shift)
     return (multiplier << extra) // count, shift - extra

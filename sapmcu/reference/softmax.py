@@ -39,7 +39,7 @@ def softmax(op: Softmax, operands: Operands, results: Results) -> Outputs:
     """
     x, (y,) = operand(operands, 0), results
     need_int8(x.tensor, y)
-    _, exponentials = _scaled_differences(op.beta * x.tensor.scale)
+    _, exponentials = scaled_differences(op.beta * x.tensor.scale)
     indices = _differences(x)
     sums = rounding_divide_by_pot(exponentials, SUM_BITS)[indices].sum(axis=-1, keepdims=True)
     scale, bits_over_unit = reciprocal(np.minimum(sums, INT32_MAX), SUM_BITS)
@@ -52,13 +52,13 @@ def softmax(op: Softmax, operands: Operands, results: Results) -> Outputs:
 def log_softmax(op: LogSoftmax, operands: Operands, results: Results) -> Outputs:
     x, (y,) = operand(operands, 0), results
     need_int8(x.tensor, y)
-    scaled, exponentials = _scaled_differences(x.tensor.scale)
+    scaled, exponentials = scaled_differences(x.tensor.scale)
     indices = _differences(x)
     sums = rounding_divide_by_pot(exponentials, SUM_BITS)[indices].sum(axis=-1, keepdims=True)
     logs = log_of_at_least_1(sums, SUM_BITS, DIFFERENCE_BITS)
     quotients = rounding_divide_by_pot(scaled[indices] - logs, 31 - DIFFERENCE_BITS - LOG_OUTPUT_BITS) + 127
     # differences that would leave 32 bits once the logarithm is taken off
-    multiplier, shift, radius = _difference_form(x.tensor.scale)
+    multiplier, shift, radius = difference_form(x.tensor.scale)
     limit = np.maximum(
         -radius - 1,
         multiply_by_quantized_multiplier(logs + INT32_MIN, *quantize_multiplier(2 ** (31 - shift) / multiplier)),
@@ -83,16 +83,16 @@ def _differences(x: Operand) -> Array:
     return differences + 255
 
 
-def _scaled_differences(factor: float) -> tuple[Array, Array]:
+def scaled_differences(factor: float) -> tuple[Array, Array]:
     """(factor · d in Q5.26, e^(factor · d) in Q0.31) for d from −255 to 0; 0 for a d that Q5.26 doesn't hold."""
-    multiplier, shift, radius = _difference_form(factor)
+    multiplier, shift, radius = difference_form(factor)
     differences = np.arange(-255, 1)
     kept = differences >= -radius
     scaled = saturating_rounding_doubling_high_mul(np.where(kept, differences, 0) * 2**shift, multiplier)
     return scaled, np.where(kept, exp_on_negative_values(scaled, DIFFERENCE_BITS), 0)
 
 
-def _difference_form(factor: float) -> tuple[int, int, int]:
+def difference_form(factor: float) -> tuple[int, int, int]:
     """(multiplier, left shift) that take differences to Q5.26, and the largest difference that it holds.
 
     Source: quantization_util.cc, PreprocessSoftmaxScaling and CalculateInputRadius.

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ops that move data: strided copies.
+
+What moves where is told by numpy: a view of an array of the operand's shape has the strides that the copy needs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from sapmcu.ir import ops
+from sapmcu.ir.graph import Array, DType, Op, Tensor
+from sapmcu.ir.native import Argument, Call, Constant, Lowered, Params, TensorRef
+from sapmcu.ir.slicing import strided_slices
+from sapmcu.lower.table import (
+    LoweringError,
+    Operands,
+    Results,
+    address,
+    array_constant,
+    lowering,
+    numbers,
+    operand,
+)
+
+HEADER = "sapmcu/copy.h"
+MAX_LOOPS = 6
+"""SAPMCU_COPY_MAX_LOOPS of sapmcu/copy.h."""
+
+Loop = tuple[int, int, int]
+"""(count, stride in x, stride in y), strides in bytes."""
+
+
+class Layout:
+    """A tensor's memory: `all` is an array of its shape, and views of it stand for parts."""
+
+    def __init__(self, tensor: Tensor, role: str = "data") -> None:
+        self.tensor = tensor
+        self.all = np.empty(tensor.shape, f"V{tensor.dtype.size_bytes}")
+        self.address = address(tensor, role)
+
+    def offset_bytes(self, view: Array) -> int:
+        """Of a view's first element."""
+        return int(view.ctypes.data - self.all.ctypes.data)
+
+
+def copy_call(x: Layout, source: Array, y: Layout, target: Array) -> Call:
+    """Copy the view `source` of x to the view `target` of y."""
+    assert source.shape == target.shape, (source.shape, target.shape)
+    loops, run_bytes = copy_loops(source, target)
+    if len(loops) > MAX_LOOPS:
+        raise LoweringError(
+            f"it copies {x.tensor.name} in {len(loops)} nested loops; the native engine has {MAX_LOOPS}"
+        )
+    params = Params(
+        "sapmcu_copy_params",
+        (
+            ("loops", Constant("sapmcu_copy_loop", loops, "loops") if loops else None),
+            ("loop_count", len(loops)),
+            ("run_bytes", run_bytes),
+            ("x_offset_bytes", x.offset_bytes(source)),
+            ("y_offset_bytes", y.offset_bytes(target)),
+        ),
+    )
+    return Call("sapmcu_copy", HEADER, (params, x.address, y.address))
+
+
+def copy_loops(source: Array, target: Array) -> tuple[tuple[Loop, ...], int]:
+    """(loops from the outermost on, bytes of a run): neighbouring axes that continue each other are one."""
+    loops: list[Loop] = []
+    run_bytes = source.itemsize
+    axes = list(zip(source.shape, source.strides, target.strides, strict=True))
+    for count, x_stride, y_stride in reversed(axes):  # from the innermost
+        if count == 1:
+            continue
+        if not loops and x_stride == y_stride == run_bytes:
+            run_bytes *= count
+        elif loops and (x_stride, y_stride) == (loops[-1][0] * loops[-1][1], loops[-1][0] * loops[-1][2]):
+            loops[-1] = (count * loops[-1][0], *loops[-1][1:])
+        else:
+            loops.append((count, x_stride, y_stride))
+    return tuple(reversed(loops)), run_bytes
+
+
+def moved(x: Layout, source: Array, y: Layout, target: Array) -> Lowered:
+    """One copy, or nothing where all of an activation keeps its order: then y is x."""
+    is_whole = copy_loops(source, target) == ((), y.tensor.size_bytes) and y.tensor.size_bytes == x.tensor.size_bytes
+    if is_whole and not x.tensor.is_constant:
+        return Lowered((), aliases=((y.tensor.name, x.tensor.name),))
+    return Lowered((copy_call(x, source, y, target),))
+
+
+def _layouts(operands: Operands, results: Results, index: int = 0) -> tuple[Layout, Layout]:
+    return Layout(operand(operands, index)), Layout(results[0])
+
+
+@lowering(ops.Reshape, ops.Squeeze, ops.ExpandDims)
+def same_bytes(op: Op, operands: Operands, results: Results) -> Lowered:
+    x, y = _layouts(operands, results)
+    return moved(x, x.all.reshape(-1), y, y.all.reshape(-1))
+
+
+@lowering(ops.Transpose)
+def transpose(op: ops.Transpose, operands: Operands, results: Results) -> Lowered:
+    x, y = _layouts(operands, results)
+    return moved(x, x.all.transpose(numbers(operands, 1)), y, y.all)
+
+
+@lowering(ops.BroadcastTo)
+def broadcast_to(op: ops.BroadcastTo, operands: Operands, results: Results) -> Lowered:
+    x, y = _layouts(operands, results)
+    return moved(x, np.broadcast_to(x.all, y.all.shape), y, y.all)
+
+
+@lowering(ops.Reverse)
+def reverse(op: ops.Reverse, operands: Operands, results: Results) -> Lowered:
+    x, y = _layouts(operands, results)
+    return moved(x, np.flip(x.all, numbers(operands, 1)), y, y.all)
+
+
+@lowering(ops.StridedSlice)
+def strided_slice(op: ops.StridedSlice, operands: Operands, results: Results) -> Lowered:
+    x, y = _layouts(operands, results)
+    taken = strided_slices(op, *(numbers(operands, index) for index in (1, 2, 3)))
+    return moved(x, x.all[taken].reshape(y.all.shape), y, y.all)
+
+
+@lowering(ops.Slice)
+def slice_(op: ops.Slice, operands: Operands, results: Results) -> Lowered:
+    x, y = _layouts(operands, results)
+    taken = (slice(first, first + size) for first, size in zip(numbers(operands, 1), y.all.shape, strict=True))
+    return moved(x, x.all[tuple(taken)], y, y.all)
+
+
+@lowering(ops.Split)
+def split(op: ops.Split, operands: Operands, results: Results) -> Lowered:
+    return _parts(operand(operands, 1), numbers(operands, 0)[0], results)
+
+
+@lowering(ops.SplitV)
+def split_v(op: ops.SplitV, operands: Operands, results: Results) -> Lowered:
+    return _parts(operand(operands), numbers(operands, 2)[0], results)
+
+
+def _parts(tensor: Tensor, axis: int, results: Results) -> Lowered:
+    x = Layout(tensor)
+    ends = np.cumsum([result.shape[axis] for result in results])
+    parts = np.split(x.all, ends[:-1], axis)
+    return _joined(moved(x, part, y, y.all) for part, y in zip(parts, map(Layout, results), strict=True))
+
+
+def _joined(parts: Iterator[Lowered]) -> Lowered:
+    """Several moves of one op."""
+    lowered = list(parts)
+    return Lowered(
+        tuple(call for one in lowered for call in one.calls),
+        tuple(alias for one in lowered for alias in one.aliases),
+    )
+
+
+@lowering(ops.Unpack)
+def unpack(op: ops.Unpack, operands: Operands, results: Results) -> Lowered:
+    x = Layout(operand(operands))
+    entries = np.moveaxis(x.all, op.axis, 0)
+    return _joined(
+        moved(x, entry.reshape(y.all.shape), y, y.all) for entry, y in zip(entries, map(Layout, results), strict=True)
+    )
+
+
+@lowering(ops.Concatenation)
+def concatenation(op: ops.Concatenation, operands: Operands, results: Results) -> Lowered:
+    y, xs = Layout(results[0]), [Layout(operand(operands, index)) for index in range(len(operands))]
+    ends = np.cumsum([x.all.shape[op.axis] for x in xs])
+    parts = np.split(y.all, ends[:-1], op.axis)
+    return _joined(moved(x, x.all, y, part) for x, part in zip(xs, parts, strict=True))
+
+
+@lowering(ops.Pack)
+def pack(op: ops.Pack, operands: Operands, results: Results) -> Lowered:
+    y, xs = Layout(results[0]), [Layout(operand(operands, index)) for index in range(len(operands))]
+    entries = np.moveaxis(y.all, op.axis, 0)
+    return _joined(moved(x, x.all, y, entry.reshape(x.all.shape)) for x, entry in zip(xs, entries, strict=True))
+
+
+@lowering(ops.SpaceToDepth)
+def space_to_depth(op: ops.SpaceToDepth, operands: Operands, results: Results) -> Lowered:
+    x, y = _layouts(operands, results)
+    batches, height, width, channels = y.all.shape
+    block = op.block_size
+    shape = (batches, height, block, width, block, channels // (block * block))
+    source = x.all.reshape(shape).transpose(0, 1, 3, 2, 4, 5)
+    return moved(x, source, y, y.all.reshape(source.shape))
+
+
+@lowering(ops.DepthToSpace)
+def depth_to_space(op: ops.DepthToSpace, operands: Operands, results: Results) -> Lowered:
+    x, y = _layouts(operands, results)
+    batches, height, width, channels = x.all.shape
+    block = op.block_size
+    shape = (batches, height, width, block, block, channels // (block * block))
+    source = x.all.reshape(shape).transpose(0, 1, 3, 2, 4, 5)
+    return moved(x, source, y, y.all.reshape(source.shape))
+
+
+@lowering(ops.Pad, ops.PadV2)
+def pad(op: Op, operands: Operands, results: Results) -> Lowered:
+    """Fill y, then copy x into its middle."""
+    x, y = _layouts(operands, results)
+    interior = _interior(y.all, _paddings(operands))
+    if interior.shape == y.all.shape:
+        return moved(x, x.all, y, y.all)
+    element: Array
+    if len(operands) == 3:
+        element = operand(operands, 2).value.reshape(1)
+    else:
+        zero = y.tensor.zero_point if y.tensor.dtype is DType.INT8 else 0
+        element = np.array([zero], y.tensor.dtype.numpy)
+    size = y.tensor.dtype.size_bytes
+    fill: tuple[Argument, ...] = (array_constant(element, "value"), size, y.address, y.tensor.elements)
+    return Lowered((Call("sapmcu_fill", HEADER, fill), copy_call(x, x.all, y, interior)))
+
+
+def _paddings(operands: Operands) -> list[tuple[int, int]]:
+    """(before, after) of each axis."""
+    flat = numbers(operands, 1)
+    return list(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _interior(y: Array, paddings: Sequence[tuple[int, int]]) -> Array:
+    inside: Array = y[
+        tuple(slice(before, size - after) for size, (before, after) in zip(y.shape, paddings, strict=True))
+    ]
+    return inside
+
+
+@lowering(ops.MirrorPad)
+def mirror_pad(op: ops.MirrorPad, operands: Operands, results: Results) -> Lowered:
+    """Copy x into y's middle, then axis by axis y's border from what y holds already."""
+    x, y = _layouts(operands, results)
+    paddings = _paddings(operands)
+    skipped = 1 if op.mode is ops.MirrorMode.REFLECT else 0  # the border pixel isn't repeated
+    calls = [copy_call(x, x.all, y, _interior(y.all, paddings))]
+    for axis, (before, after) in enumerate(paddings):
+        # whole along the axes before, the middle along those behind
+        known = _interior(y.all, [(0, 0)] * (axis + 1) + paddings[axis + 1 :])
+        lines = np.moveaxis(known, axis, 0)
+        end = len(lines) - after
+        if before:
+            mirrored = lines[before + skipped : 2 * before + skipped][::-1]
+            calls.append(copy_call(y, mirrored, y, lines[:before]))
+        if after:
+            mirrored = lines[end - skipped - after : end - skipped][::-1]
+            calls.append(copy_call(y, mirrored, y, lines[end:]))
+    return Lowered(tuple(calls))
+
+
+@lowering(ops.Gather)
+def gather(op: ops.Gather, operands: Operands, results: Results) -> Lowered:
+    x, positions, (y,) = operand(operands), operand(operands, 1), results
+    axis = op.axis % len(x.shape)
+    batch_axes = op.batch_dims + len(positions.shape) if op.batch_dims < 0 else op.batch_dims
+    params = Params(
+        "sapmcu_gather_params",
+        (
+            ("batches", math.prod(x.shape[:batch_axes])),
+            ("outer", math.prod(x.shape[batch_axes:axis])),
+            ("size", x.shape[axis]),
+            ("positions", math.prod(positions.shape[batch_axes:])),
+            ("entry_bytes", math.prod(x.shape[axis + 1 :]) * x.dtype.size_bytes),
+        ),
+    )
+    arguments: tuple[Argument, ...] = (params, address(x), address(positions, "positions"), TensorRef(y.name))
+    return Lowered((Call("sapmcu_gather", "sapmcu/gather.h", arguments),))

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole graph for the native engine: lower each op, plan the arena, name the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sapmcu.errors import UserError
+from sapmcu.ir import ops
+from sapmcu.ir.graph import DType, Graph, Op, Tensor
+from sapmcu.ir.native import Constant, NativeProgram, Params, Step, Value
+from sapmcu.ir.tflite import op_code
+from sapmcu.lower.table import LOWER, LoweringError
+from sapmcu.plan.native import plan_arena
+
+HINT = "--engine tflm runs it"
+
+
+def lower_graph(graph: Graph, *, is_each_kept: bool = False) -> NativeProgram:
+    """is_each_kept: for debugging, give each tensor memory of its own, so that all can be read after a run.
+
+    Raises: UserError with every op that the native engine can't run.
+    """
+    _check_interface(graph)
+    steps = tuple(_lower_ops(graph))
+    constants, params = _name_data(steps)
+    return NativeProgram(
+        name=graph.name,
+        constants=constants,
+        params=params,
+        steps=steps,
+        plan=plan_arena(graph, steps, is_each_kept=is_each_kept),
+        inputs=tuple(graph.tensors[name] for name in graph.inputs),
+        outputs=tuple(graph.tensors[name] for name in graph.outputs),
+    )
+
+
+def _check_interface(graph: Graph) -> None:
+    for name in graph.outputs:
+        if graph.tensors[name].is_constant:
+            raise UserError(f"the output {name} of {graph.name} is a constant", hint="remove it from the model")
+
+
+def _lower_ops(graph: Graph) -> Iterator[Step]:
+    violations = []
+    for index, op in enumerate(graph.ops):
+        try:
+            if type(op) not in LOWER:
+                raise LoweringError("the native engine doesn't have this op")
+            variables = [name for name in op.present_inputs if graph.tensors[name].is_variable]
+            if variables:
+                raise LoweringError(f"{variables[0]} keeps its value from run to run, which the native engine hasn't")
+            lowered = LOWER[type(op)](op, graph.operands(op), graph.results(op))
+        except LoweringError as error:
+            violations.append(f"op {index} {op_code(op)} ({op.name}): {error}")
+            continue
+        yield Step(index, describe(graph, index, op), lowered)
+    if violations:
+        raise UserError(violations[0], hint=HINT, details=violations[1:])
+
+
+SIGNS: Mapping[type[Op], str] = {
+    ops.Conv2D: " * ",
+    ops.DepthwiseConv2D: " * ",
+    ops.TransposeConv2D: " * ",
+    ops.FullyConnected: " * ",
+    ops.BatchMatMul: " * ",
+    ops.Add: " + ",
+    ops.Sub: " - ",
+    ops.Mul: " * ",
+    ops.Div: " / ",
+}
+"""Between the shapes of an op's operands; a comma for all others."""
+
+NUMBERS = (DType.INT32, DType.INT64)
+"""Types of constants that say how an op works, or are biases: a comment leaves them out."""
+
+
+def describe(graph: Graph, index: int, op: Op) -> str:
+    """For instance `op 3 add: 1x8x8x16 + 1x8x8x16 -> 1x8x8x16`."""
+    operands = [one for one in map(graph.tensors.__getitem__, op.present_inputs) if not _is_number(one)]
+    shapes = SIGNS.get(type(op), ", ").join(map(_shape, operands))
+    return f"op {index} {op_code(op).lower()}: {shapes} -> {', '.join(map(_shape, graph.results(op)))}"
+
+
+def _is_number(tensor: Tensor) -> bool:
+    return tensor.is_constant and tensor.dtype in NUMBERS
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "1"
+
+
+def _name_data(steps: tuple[Step, ...]) -> tuple[Mapping[str, Constant], Mapping[str, Params]]:
+    """A C identifier for each constant and each struct, equal ones once."""
+    constants: dict[Constant, str] = {}
+    params: dict[Params, str] = {}
+    taken: set[str] = set()
+
+    def name(index: int, role: str) -> str:
+        base = f"op{index}_{role}" if role else f"op{index}"
+        name, number = base, 2
+        while name in taken:
+            name, number = f"{base}_{number}", number + 1
+        taken.add(name)
+        return name
+
+    for step in steps:
+        for call in step.lowered.calls:
+            for argument in call.arguments:
+                if isinstance(argument, Constant | Params):
+                    for constant in _constants_of(argument):
+                        if constant not in constants:
+                            constants[constant] = name(step.index, constant.role)
+                if isinstance(argument, Params) and argument not in params:
+                    params[argument] = name(step.index, argument.role)
+    return {name: one for one, name in constants.items()}, {name: one for one, name in params.items()}
+
+
+def _constants_of(value: Value) -> Iterator[Constant]:
+    if isinstance(value, Constant):
+        yield value
+    elif isinstance(value, Params):
+        for _, field in value.fields:
+            yield from _constants_of(field)

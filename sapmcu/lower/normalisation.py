@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Normalisation over the last axis. A table for the 256 differences to a row's largest takes the place of e^x."""
+
+from __future__ import annotations
+
+import math
+
+from sapmcu.ir import ops
+from sapmcu.ir.graph import Tensor
+from sapmcu.ir.native import Call, Constant, Lowered, Params, TensorRef, Value
+from sapmcu.lower.table import Operands, Results, address, array_constant, in_place, lowering, need_int8, operand
+from sapmcu.reference.fixed_point import quantize_multiplier, rounding_divide_by_pot
+from sapmcu.reference.softmax import SUM_BITS, difference_form, scaled_differences
+
+
+def _rows(x: Tensor) -> tuple[tuple[str, Value], ...]:
+    return ("rows", math.prod(x.shape[:-1])), ("length", x.shape[-1])
+
+
+def _call(family: str, header: str, fields: tuple[tuple[str, Value], ...], x: Tensor, y: Tensor) -> Lowered:
+    params = Params(f"sapmcu_{family}_s8_params", (*fields, *_rows(x)))
+    call = Call(f"sapmcu_{family}_s8", header, (params, address(x), TensorRef(y.name)))
+    return Lowered((call,), in_place=in_place(y, x))
+
+
+def _tables(factor: float) -> tuple[Constant, Constant, Constant]:
+    """(−d · factor in Q5.26, e^ of it in Q0.31, the same in Q12.19) for d from 0 to 255."""
+    scaled, exponentials = (table[::-1] for table in scaled_differences(factor))
+    return (
+        array_constant(scaled, "scaled", "int32_t"),
+        array_constant(exponentials, "exponentials", "int32_t"),
+        array_constant(rounding_divide_by_pot(exponentials, SUM_BITS), "exponentials", "int32_t"),
+    )
+
+
+@lowering(ops.Softmax)
+def softmax(op: ops.Softmax, operands: Operands, results: Results) -> Lowered:
+    x, (y,) = operand(operands), results
+    need_int8(x, y)
+    _, exponentials, _ = _tables(op.beta * x.scale)
+    return _call("softmax", "sapmcu/softmax.h", (("exponentials", exponentials),), x, y)
+
+
+@lowering(ops.LogSoftmax)
+def log_softmax(op: ops.LogSoftmax, operands: Operands, results: Results) -> Lowered:
+    x, (y,) = operand(operands), results
+    need_int8(x, y)
+    scaled, _, exponentials = _tables(x.scale)
+    forward, forward_shift, limit = difference_form(x.scale)
+    multiplier, shift = quantize_multiplier(2 ** (31 - forward_shift) / forward)
+    fields: tuple[tuple[str, Value], ...] = (
+        ("exponentials", exponentials),
+        ("scaled", scaled),
+        ("limit", limit),
+        ("multiplier", multiplier),
+        ("shift", shift),
+    )
+    return _call("log_softmax", "sapmcu/softmax.h", fields, x, y)
+
+
+@lowering(ops.L2Normalization)
+def l2_normalization(op: ops.L2Normalization, operands: Operands, results: Results) -> Lowered:
+    x, (y,) = operand(operands), results
+    need_int8(x, y)
+    return _call("l2_normalization", "sapmcu/l2_normalization.h", (("zero_point", x.zero_point),), x, y)

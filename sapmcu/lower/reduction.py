@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reductions over axes."""
+
+from __future__ import annotations
+
+import math
+
+from sapmcu.ir import ops
+from sapmcu.ir.factors import ratio_factor
+from sapmcu.ir.graph import Op, Tensor
+from sapmcu.ir.native import Call, Lowered, Params, TensorRef
+from sapmcu.lower.table import LoweringError, Operands, Results, address, lowering, need_int8, numbers, operand
+from sapmcu.reference.fixed_point import quantize_multiplier
+from sapmcu.reference.reduction import divide_factor
+
+HEADER = "sapmcu/reduce.h"
+MAX_LOOPS = 3
+"""SAPMCU_REDUCE_MAX_LOOPS of sapmcu/reduce.h."""
+
+Loop = tuple[int, int]
+"""(count, stride)."""
+
+
+def _axes(x: Tensor, operands: Operands) -> set[int]:
+    return {axis % len(x.shape) for axis in numbers(operands, 1)}
+
+
+def reduce_loops(shape: tuple[int, ...], axes: set[int]) -> Params:
+    """The loops over the axes that stay and over those that go; neighbours of one kind are one loop."""
+    loops: dict[bool, list[Loop]] = {True: [], False: []}
+    last: bool | None = None
+    for axis in reversed(range(len(shape))):  # from the innermost
+        count, stride, is_reduced = shape[axis], math.prod(shape[axis + 1 :]), axis in axes
+        if count == 1:
+            continue
+        if is_reduced is last:
+            inner_count, inner_stride = loops[is_reduced].pop()
+            count, stride = count * inner_count, inner_stride
+        loops[is_reduced].append((count, stride))
+        last = is_reduced
+    if max(map(len, loops.values())) > MAX_LOOPS:
+        raise LoweringError(f"its axes make more than {MAX_LOOPS} nested loops of a kind")
+    fields = []
+    for name, is_reduced in (("kept", False), ("reduced", True)):
+        padded = [(1, 0)] * (MAX_LOOPS - len(loops[is_reduced])) + loops[is_reduced][::-1]
+        fields.append((f"{name}_count", tuple(count for count, _ in padded)))
+        fields.append((f"{name}_stride", tuple(stride for _, stride in padded)))
+    return Params("sapmcu_reduce_loops", tuple(fields))
+
+
+@lowering(ops.Mean, ops.Sum)
+def sum_(op: Op, operands: Operands, results: Results) -> Lowered:
+    """Where nothing is summed the kernel only requantizes."""
+    x, (y,) = operand(operands), results
+    need_int8(x, y)
+    axes = _axes(x, operands)
+    count = math.prod(x.shape[axis] for axis in axes)
+    factor = quantize_multiplier(ratio_factor(x, y))
+    multiplier, shift = divide_factor(*factor, count) if isinstance(op, ops.Mean) else factor
+    params = Params(
+        "sapmcu_reduce_sum_s8_params",
+        (
+            ("loops", reduce_loops(x.shape, axes)),
+            ("bias", -count * x.zero_point),
+            ("multiplier", multiplier),
+            ("shift", shift),
+            ("zero_point", y.zero_point),
+        ),
+    )
+    return Lowered((Call("sapmcu_reduce_sum_s8", HEADER, (params, address(x), TensorRef(y.name))),))
+
+
+@lowering(ops.ReduceMax, ops.ReduceMin)
+def extreme(op: Op, operands: Operands, results: Results) -> Lowered:
+    x, (y,) = operand(operands), results
+    need_int8(x, y)
+    function = "sapmcu_reduce_max_s8" if isinstance(op, ops.ReduceMax) else "sapmcu_reduce_min_s8"
+    loops = reduce_loops(x.shape, _axes(x, operands))
+    return Lowered((Call(function, HEADER, (loops, address(x), TensorRef(y.name))),))
+
+
+@lowering(ops.ArgMax, ops.ArgMin)
+def arg(op: Op, operands: Operands, results: Results) -> Lowered:
+    x, (y,) = operand(operands), results
+    need_int8(x)
+    (axis,) = _axes(x, operands)
+    params = Params(
+        "sapmcu_arg_params",
+        (
+            ("outer", math.prod(x.shape[:axis])),
+            ("size", x.shape[axis]),
+            ("inner", math.prod(x.shape[axis + 1 :])),
+        ),
+    )
+    function = "sapmcu_arg_max_s8" if isinstance(op, ops.ArgMax) else "sapmcu_arg_min_s8"
+    return Lowered((Call(function, HEADER, (params, address(x), TensorRef(y.name))),))
