@@ -34,9 +34,15 @@ static inline int32_t sapmcu_scale(int32_t x, int32_t multiplier, int32_t shift)
                                          shift < 0 ? -shift : 0);
 }
 
-/* The nearest number in low..high. */
+/* The nearest of low..high. */
 static inline int8_t sapmcu_clamp(int32_t x, int32_t low, int32_t high) {
     return (int8_t)(x < low ? low : x > high ? high : x);
+}
+
+/* The int8 result of a kernel: x scaled, from the zero point on, clamped. The addition wraps. */
+static inline int8_t sapmcu_requantize_s8(int32_t x, int32_t multiplier, int32_t shift, int32_t zero_point,
+                                          int32_t low, int32_t high) {
+    return sapmcu_clamp(sapmcu_wrapping_add(sapmcu_scale(x, multiplier, shift), zero_point), low, high);
 }
 
 #ifdef __cplusplus

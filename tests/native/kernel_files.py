@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernels under test: their files, and how they are compiled for the host and for a core."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from firmware_project import C_OPTIONS, run
+
+from sapmcu.firmware_files import firmware_dir
+
+DRIVERS = ("sapmcu_run_rows", "sapmcu_run_transposed_rows", "sapmcu_run_binary", "sapmcu_run_mat_mul")
+KERNELS = (
+    "sapmcu_conv2d_row_s8",
+    "sapmcu_depthwise_conv2d_row_s8",
+    "sapmcu_transpose_conv2d_row_s8",
+    "sapmcu_average_pool2d_row_s8",
+    "sapmcu_max_pool2d_row_s8",
+    "sapmcu_fully_connected_s8",
+    "sapmcu_mat_mul_s8",
+    "sapmcu_add_s8",
+    "sapmcu_sub_s8",
+    "sapmcu_squared_difference_s8",
+    "sapmcu_mul_s8",
+    "sapmcu_div_s8",
+    "sapmcu_maximum_s8",
+    "sapmcu_minimum_s8",
+)
+FUNCTIONS = (*DRIVERS, *KERNELS)
+
+HERE = Path(__file__).parent
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+GCC = ("arm-none-eabi-gcc",)
+ZIG = (sys.executable, "-m", "ziglang", "cc", "-target", "thumb-freestanding-eabi", "-fno-sanitize=all")
+
+
+def source_files(has_dsp: bool) -> tuple[Path, ...]:
+    """Of all kernels and drivers; the twin instead of the portable kernel where there is one."""
+    firmware = firmware_dir()
+    return tuple(
+        next(
+            path
+            for directory in (*(["kernels/dsp"] if has_dsp else []), "kernels", "engine")
+            if (path := firmware / directory / f"{name}.c").exists()
+        )
+        for name in FUNCTIONS
+    )
+
+
+def include_options() -> tuple[str, ...]:
+    """Twins include the portable headers of kernels/ too."""
+    return (f"-I{firmware_dir() / 'include'}", f"-I{firmware_dir() / 'kernels'}")
+
+
+def function_table() -> str:
+    """C text: X(name) for each function."""
+    return "".join(f"X({name})\n" for name in FUNCTIONS)
+
+
+def build_host_server(directory: Path) -> Path:
+    """The portable kernels behind the protocol of host_server.c, with sanitizers."""
+    (directory / "functions.inc").write_text(function_table())
+    server = directory / "host_server"
+    options = ("-O1", "-g", *SANITIZERS, *include_options(), f"-I{directory}")
+    run(["gcc", *C_OPTIONS, *options, *source_files(has_dsp=False), HERE / "host_server.c", "-o", server])
+    return server
+
+
+def build_image(directory: Path, compiler: tuple[str, ...], core: str, has_dsp: bool, level: str) -> Path:
+    """An ELF of all kernels at fixed addresses, without an application."""
+    image = directory / f"{core}.elf"
+    names = {"arm-none-eabi-gcc": core}
+    cpu = names.get(compiler[0], core.replace("-", "_"))
+    roots = [f"-Wl,-u,{name}" for name in FUNCTIONS]
+    linked = ("-nostartfiles", "-nostdlib", "-Wl,-e,0", f"-Wl,-T,{HERE / 'image.ld'}", *roots)
+    support = ("-lgcc",) if compiler == GCC else ()
+    options = (f"-mcpu={cpu}", "-mthumb", level, *C_OPTIONS, *include_options(), *linked)
+    run([*compiler, *options, *source_files(has_dsp), HERE / "freestanding.c", *support, "-o", image])
+    return image
