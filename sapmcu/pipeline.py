@@ -34,7 +34,7 @@ from sapmcu.plan.memory import plan_memory
 from sapmcu.plan.tflm.target import target_for
 from sapmcu.quantize.accuracy import measure_accuracy, quantize_inputs
 from sapmcu.quantize.quantizer import check_full_int8, is_full_int8, quantize_source
-from sapmcu.quantize.samples import load_samples
+from sapmcu.quantize.samples import load_samples, looks_like_pixels
 from sapmcu.report.json import conversion_json, json_text
 from sapmcu.run.vectors import make_inputs
 
@@ -196,6 +196,10 @@ def warnings(samples: Samples | None, graph: Graph, memory: MemoryReport) -> tup
     if samples is not None and samples.is_guessed:
         found.append(
             "the samples are made up: ranges are guesses and the accuracy of the int8 model is unknown; give --samples"
+        )
+    elif samples is not None and looks_like_pixels(samples):
+        found.append(
+            "the samples are whole numbers up to 255, as pixels are: if training scaled them, give --normalize"
         )
     opaque = sorted({op_code(op) for op in graph.ops if isinstance(op, Opaque)})
     if opaque:

@@ -19,6 +19,8 @@ from sapmcu.quantize.images import load_images
 from sapmcu.quantize.normalize import PIXELS_TO_UNIT, Normalization, parse_normalization
 
 DEFAULT_LIMIT = 200
+MAX_VALUE = 1e9
+"""Far beyond any sensible input; such values are units gone wrong, or noise."""
 KINDS_HINT = "give a .npy or .npz file, a directory of images, or one of " + ", ".join(DATASETS)
 
 
@@ -46,6 +48,12 @@ def load_samples(
         if not beside.is_file():
             return guess_samples(source, limit)
         spec = str(beside)
+    samples = _read(spec, source, normalization, limit)
+    check_values(samples, source, spec)
+    return samples
+
+
+def _read(spec: str, source: Source, normalization: Normalization | None, limit: int) -> Samples:
     if spec in DATASETS:
         return _from_dataset(spec, source.inputs, normalization, limit)
     path = Path(spec)
@@ -54,6 +62,36 @@ def load_samples(
     if not path.is_file():
         raise UserError(f"samples {spec}: there is no such file, directory or data set", hint=KINDS_HINT)
     return _from_arrays(path, source.inputs, normalization, limit)
+
+
+def check_values(samples: Samples, source: Source, spec: str) -> None:
+    """Raises: UserError where the values can't be inputs of the model, or the labels none of its classes."""
+    for one, array in zip(source.inputs, samples.arrays, strict=True):
+        low, high = float(array.min()), float(array.max())
+        if low == high:
+            raise UserError(
+                f"samples {spec}: all values for {one.name} are {low:g}; ranges can't be found with them",
+                hint="give inputs as the model will meet them",
+            )
+        if max(-low, high) > MAX_VALUE:
+            raise UserError(
+                f"samples {spec}: the values for {one.name} lie in {low:g}..{high:g}, which int8 can't hold apart",
+                hint="prepare them as for training; --normalize maps pixels",
+            )
+    classes = source.graph.tensors[source.graph.outputs[0]].shape[-1:]
+    if samples.labels is not None and classes and classes[0] > 1 and int(samples.labels.max()) >= classes[0]:
+        raise UserError(
+            f"samples {spec}: y holds the class {int(samples.labels.max())}; the model has {classes[0]}, from 0",
+            hint="number the classes as in training, or leave y out",
+        )
+
+
+def looks_like_pixels(samples: Samples) -> bool:
+    """Whole numbers from 0 to 255 in float: what a picture holds before training scales it."""
+    return any(
+        float(array.max()) > 16 and float(array.min()) >= 0 and float(array.max()) <= 255 and not np.mod(array, 1).any()
+        for array in samples.arrays
+    )
 
 
 def _check_input(one: ModelInput, source: Source) -> None:

@@ -11,6 +11,8 @@ import pytest
 from command import Ran, sapmcu
 from reference_models import ROOT, reference_model
 
+from sapmcu.ir.graph import Array
+
 Run = Callable[..., Ran]
 ZOO_MODEL = ROOT / "models/fashion_mnist/dscnn.h5"
 HELLO = "tflm_hello_world_int8.tflite"
@@ -103,16 +105,25 @@ def test_a_directory_that_is_no_saved_model(run: Run, tmp_path: Path) -> None:
         (np.zeros((5, 32, 32, 3), np.float32), "one sample has the shape"),
         (np.full((5, 28, 28, 1), np.nan, np.float32), "NaN or infinity"),
         (np.zeros((0, 28, 28, 1), np.float32), "samples"),
+        (np.full((5, 28, 28, 1), 0.5, np.float32), "all values for image are 0.5"),
+        (np.linspace(0, 1e30, 3920, dtype=np.float32).reshape(5, 28, 28, 1), "lie in 0..1e+30"),
         (np.zeros((5, 28, 28, 1), np.uint8), "--normalize"),
         (np.array(["a", "b"]), "type"),
         (np.zeros((5, 28, 28, 1), object), "can't be read"),
     ],
-    ids=["shape", "nan", "empty", "pixels", "text", "objects"],
+    ids=["shape", "nan", "empty", "constant", "range", "pixels", "text", "objects"],
 )
-def test_samples_that_do_not_fit(run: Run, tmp_path: Path, samples: np.ndarray, says: str) -> None:  # type: ignore[type-arg]
+def test_samples_that_do_not_fit(run: Run, tmp_path: Path, samples: Array, says: str) -> None:
     path = tmp_path / "x.npy"
     np.save(path, samples, allow_pickle=True)
     assert says in run("convert", ZOO_MODEL, "--board", "stm32h7", "--samples", path).err
+
+
+def test_labels_beyond_the_classes(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "xy.npz"
+    np.savez(path, x=np.random.default_rng(0).random((5, 28, 28, 1), np.float32), y=np.array([0, 1, 2, 3, 10]))
+    ran = run("convert", ZOO_MODEL, "--board", "stm32h7", "--samples", path)
+    assert "y holds the class 10; the model has 10, from 0" in ran.err
 
 
 def test_samples_that_are_not_there(run: Run) -> None:

@@ -142,6 +142,14 @@ def test_an_onnx_model_with_samples_is_converted(run: Run, tmp_path: Path) -> No
     assert accuracy["samples"] == 12 and accuracy["outputs"][0]["sqnr_db"] > 15
 
 
+def test_float_samples_that_look_like_pixels_are_pointed_out(run: Run, tmp_path: Path) -> None:
+    samples = tmp_path / "x.npy"
+    np.save(samples, np.random.default_rng(0).integers(0, 256, (5, 28, 28, 1)).astype(np.float32))
+    ran = run("convert", ZOO_MODEL, "--board", "stm32h7", "-o", tmp_path / "out", "--samples", samples)
+    assert ran.code == 0
+    assert "whole numbers up to 255" in ran.err
+
+
 def test_dump_ir_writes_every_pass(run: Run, tmp_path: Path) -> None:
     model = reference_model("tflm_hello_world_int8.tflite")
     ran = run("convert", model, "--board", "stm32h7", "-o", tmp_path / "out", "--dump-ir", tmp_path / "ir")
