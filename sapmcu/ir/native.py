@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from sapmcu.ir.graph import Tensor
+from sapmcu.ir.graph import DType, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,11 @@ Value: TypeAlias = "Element | Constant | Params | None"
 
 @dataclass(frozen=True, slots=True)
 class TensorRef:
-    """The address of an activation in the arena."""
+    """An address in the arena: of an activation, or offset_bytes into it."""
 
     tensor: str
+    dtype: DType
+    offset_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

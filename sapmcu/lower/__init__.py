@@ -1,8 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Graph -> native program: what each op becomes for the native engine."""
 
-from sapmcu.lower import data, lut, normalisation, reduction, resize
+from sapmcu.lower import binary, convolution, data, lut, matmul, normalisation, pooling, reduction, resize
 from sapmcu.lower.graph import lower_graph
 from sapmcu.lower.table import LOWER
 
-__all__ = ["LOWER", "data", "lower_graph", "lut", "normalisation", "reduction", "resize"]
+__all__ = [
+    "LOWER",
+    "binary",
+    "convolution",
+    "data",
+    "lower_graph",
+    "lut",
+    "matmul",
+    "normalisation",
+    "pooling",
+    "reduction",
+    "resize",
+]

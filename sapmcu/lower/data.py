@@ -13,8 +13,9 @@ import numpy as np
 
 from sapmcu.ir import ops
 from sapmcu.ir.graph import Array, DType, Op, Tensor
-from sapmcu.ir.native import Argument, Call, Constant, Lowered, Params, TensorRef
+from sapmcu.ir.native import Argument, Call, Constant, Lowered, Params
 from sapmcu.ir.slicing import strided_slices
+from sapmcu.lower.axes import Loop, merged_loops
 from sapmcu.lower.table import (
     LoweringError,
     Operands,
@@ -29,9 +30,6 @@ from sapmcu.lower.table import (
 HEADER = "sapmcu/copy.h"
 MAX_LOOPS = 6
 """SAPMCU_COPY_MAX_LOOPS of sapmcu/copy.h."""
-
-Loop = tuple[int, int, int]
-"""(count, stride in x, stride in y), strides in bytes."""
 
 
 class Layout:
@@ -69,20 +67,11 @@ def copy_call(x: Layout, source: Array, y: Layout, target: Array) -> Call:
 
 
 def copy_loops(source: Array, target: Array) -> tuple[tuple[Loop, ...], int]:
-    """(loops from the outermost on, bytes of a run): neighbouring axes that continue each other are one."""
-    loops: list[Loop] = []
-    run_bytes = source.itemsize
-    axes = list(zip(source.shape, source.strides, target.strides, strict=True))
-    for count, x_stride, y_stride in reversed(axes):  # from the innermost
-        if count == 1:
-            continue
-        if not loops and x_stride == y_stride == run_bytes:
-            run_bytes *= count
-        elif loops and (x_stride, y_stride) == (loops[-1][0] * loops[-1][1], loops[-1][0] * loops[-1][2]):
-            loops[-1] = (count * loops[-1][0], *loops[-1][1:])
-        else:
-            loops.append((count, x_stride, y_stride))
-    return tuple(reversed(loops)), run_bytes
+    """(loops from the outermost on, bytes of a run): the innermost axis is the run where it lies together in both."""
+    loops = merged_loops(source.shape, source.strides, target.strides)
+    if loops and loops[-1][1:] == (source.itemsize, source.itemsize):
+        return tuple(loops[:-1]), source.itemsize * loops[-1][0]
+    return tuple(loops), source.itemsize
 
 
 def moved(x: Layout, source: Array, y: Layout, target: Array) -> Lowered:
@@ -125,7 +114,13 @@ def reverse(op: ops.Reverse, operands: Operands, results: Results) -> Lowered:
 def strided_slice(op: ops.StridedSlice, operands: Operands, results: Results) -> Lowered:
     x, y = _layouts(operands, results)
     taken = strided_slices(op, *(numbers(operands, index) for index in (1, 2, 3)))
-    return moved(x, x.all[taken].reshape(y.all.shape), y, y.all)
+    source = x.all[tuple(one if isinstance(one, slice) else _entry(one) for one in taken)]
+    return moved(x, source, y, y.all.reshape(source.shape))
+
+
+def _entry(index: int) -> slice:
+    """One index of an axis, which stays, with the length 1."""
+    return slice(index, index + 1 or None)
 
 
 @lowering(ops.Slice)
@@ -166,7 +161,7 @@ def unpack(op: ops.Unpack, operands: Operands, results: Results) -> Lowered:
     x = Layout(operand(operands))
     entries = np.moveaxis(x.all, op.axis, 0)
     return _joined(
-        moved(x, entry.reshape(y.all.shape), y, y.all) for entry, y in zip(entries, map(Layout, results), strict=True)
+        moved(x, entries[_entry(index)], y, y.all[np.newaxis]) for index, y in enumerate(map(Layout, results))
     )
 
 
@@ -182,7 +177,7 @@ def concatenation(op: ops.Concatenation, operands: Operands, results: Results) -
 def pack(op: ops.Pack, operands: Operands, results: Results) -> Lowered:
     y, xs = Layout(results[0]), [Layout(operand(operands, index)) for index in range(len(operands))]
     entries = np.moveaxis(y.all, op.axis, 0)
-    return _joined(moved(x, x.all, y, entry.reshape(x.all.shape)) for x, entry in zip(xs, entries, strict=True))
+    return _joined(moved(x, x.all[np.newaxis], y, entries[_entry(index)]) for index, x in enumerate(xs))
 
 
 @lowering(ops.SpaceToDepth)
@@ -272,5 +267,5 @@ def gather(op: ops.Gather, operands: Operands, results: Results) -> Lowered:
             ("entry_bytes", math.prod(x.shape[axis + 1 :]) * x.dtype.size_bytes),
         ),
     )
-    arguments: tuple[Argument, ...] = (params, address(x), address(positions, "positions"), TensorRef(y.name))
+    arguments: tuple[Argument, ...] = (params, address(x), address(positions, "positions"), address(y))
     return Lowered((Call("sapmcu_gather", "sapmcu/gather.h", arguments),))

@@ -10,7 +10,7 @@ import numpy as np
 from sapmcu.ir import ops
 from sapmcu.ir.factors import product_factor, ratio_factor
 from sapmcu.ir.graph import Array, DType, Op, Tensor
-from sapmcu.ir.native import Argument, Call, Lowered, Params, TensorRef
+from sapmcu.ir.native import Argument, Call, Lowered, Params
 from sapmcu.lower.table import (
     LoweringError,
     Operands,
@@ -44,7 +44,7 @@ def results_of_all(op: Op, operands: Operands, y: Tensor, varied: int = 0, value
 
 def lut_call(table: Array, x: Tensor, y: Tensor) -> Lowered:
     """y = table[x], int8."""
-    arguments: tuple[Argument, ...] = (array_constant(table, "lut"), address(x), TensorRef(y.name), y.elements)
+    arguments: tuple[Argument, ...] = (array_constant(table, "lut"), address(x), address(y), y.elements)
     return Lowered((Call("sapmcu_lut_s8", "sapmcu/lut.h", arguments),), in_place=in_place(y, x))
 
 
@@ -80,7 +80,7 @@ def dequantize(op: ops.Dequantize, operands: Operands, results: Results) -> Lowe
     if not np.isfinite(table).all():
         raise LoweringError(f"{x.name} has a scale of {x.scale:g}, too large for float32")
     constant = array_constant(table, "lut", "float")
-    call = Call("sapmcu_dequantize_s8", "sapmcu/lut.h", (constant, address(x), TensorRef(y.name), y.elements))
+    call = Call("sapmcu_dequantize_s8", "sapmcu/lut.h", (constant, address(x), address(y), y.elements))
     return Lowered((call,))
 
 
@@ -115,7 +115,7 @@ def quantize(op: ops.Quantize, operands: Operands, results: Results) -> Lowered:
         )
     else:
         raise LoweringError(f"it takes {x.dtype} to {y.dtype}, which the native engine doesn't")
-    call = Call(function, "sapmcu/quantize.h", (params, address(x), TensorRef(y.name), y.elements))
+    call = Call(function, "sapmcu/quantize.h", (params, address(x), address(y), y.elements))
     return Lowered((call,), in_place=in_place(y, x))
 
 
@@ -146,7 +146,7 @@ def prelu(op: ops.PRelu, operands: Operands, results: Results) -> Lowered:
             ("negative_shift", negative[1]),
         ),
     )
-    call = Call("sapmcu_prelu_s8", "sapmcu/prelu.h", (params, address(x), TensorRef(y.name)))
+    call = Call("sapmcu_prelu_s8", "sapmcu/prelu.h", (params, address(x), address(y)))
     return Lowered((call,), in_place=in_place(y, x))
 
 

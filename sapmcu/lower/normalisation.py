@@ -7,7 +7,7 @@ import math
 
 from sapmcu.ir import ops
 from sapmcu.ir.graph import Tensor
-from sapmcu.ir.native import Call, Constant, Lowered, Params, TensorRef, Value
+from sapmcu.ir.native import Call, Constant, Lowered, Params, Value
 from sapmcu.lower.table import Operands, Results, address, array_constant, in_place, lowering, need_int8, operand
 from sapmcu.reference.fixed_point import quantize_multiplier, rounding_divide_by_pot
 from sapmcu.reference.softmax import SUM_BITS, difference_form, scaled_differences
@@ -19,7 +19,7 @@ def _rows(x: Tensor) -> tuple[tuple[str, Value], ...]:
 
 def _call(family: str, header: str, fields: tuple[tuple[str, Value], ...], x: Tensor, y: Tensor) -> Lowered:
     params = Params(f"sapmcu_{family}_s8_params", (*fields, *_rows(x)))
-    call = Call(f"sapmcu_{family}_s8", header, (params, address(x), TensorRef(y.name)))
+    call = Call(f"sapmcu_{family}_s8", header, (params, address(x), address(y)))
     return Lowered((call,), in_place=in_place(y, x))
 
 

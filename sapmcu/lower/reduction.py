@@ -8,7 +8,7 @@ import math
 from sapmcu.ir import ops
 from sapmcu.ir.factors import ratio_factor
 from sapmcu.ir.graph import Op, Tensor
-from sapmcu.ir.native import Call, Lowered, Params, TensorRef
+from sapmcu.ir.native import Call, Lowered, Params
 from sapmcu.lower.table import LoweringError, Operands, Results, address, lowering, need_int8, numbers, operand
 from sapmcu.reference.fixed_point import quantize_multiplier
 from sapmcu.reference.reduction import divide_factor
@@ -67,7 +67,7 @@ def sum_(op: Op, operands: Operands, results: Results) -> Lowered:
             ("zero_point", y.zero_point),
         ),
     )
-    return Lowered((Call("sapmcu_reduce_sum_s8", HEADER, (params, address(x), TensorRef(y.name))),))
+    return Lowered((Call("sapmcu_reduce_sum_s8", HEADER, (params, address(x), address(y))),))
 
 
 @lowering(ops.ReduceMax, ops.ReduceMin)
@@ -76,7 +76,7 @@ def extreme(op: Op, operands: Operands, results: Results) -> Lowered:
     need_int8(x, y)
     function = "sapmcu_reduce_max_s8" if isinstance(op, ops.ReduceMax) else "sapmcu_reduce_min_s8"
     loops = reduce_loops(x.shape, _axes(x, operands))
-    return Lowered((Call(function, HEADER, (loops, address(x), TensorRef(y.name))),))
+    return Lowered((Call(function, HEADER, (loops, address(x), address(y))),))
 
 
 @lowering(ops.ArgMax, ops.ArgMin)
@@ -93,4 +93,4 @@ def arg(op: Op, operands: Operands, results: Results) -> Lowered:
         ),
     )
     function = "sapmcu_arg_max_s8" if isinstance(op, ops.ArgMax) else "sapmcu_arg_min_s8"
-    return Lowered((Call(function, HEADER, (params, address(x), TensorRef(y.name))),))
+    return Lowered((Call(function, HEADER, (params, address(x), address(y))),))

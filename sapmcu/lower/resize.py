@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from sapmcu.ir import ops
 from sapmcu.ir.graph import Tensor
-from sapmcu.ir.native import Call, Constant, Lowered, Params, TensorRef, Value
+from sapmcu.ir.native import Call, Constant, Lowered, Params, Value
 from sapmcu.ir.resampling import FRACTION_BITS, bilinear_step, nearest_pixels
 from sapmcu.lower.table import Operands, Results, address, lowering, need_int8, need_uint16, operand
 
@@ -38,7 +38,7 @@ def resize_nearest(op: ops.ResizeNearest, operands: Operands, results: Results) 
             ("pixel_bytes", pixel_bytes),
         ),
     )
-    return Lowered((Call("sapmcu_resize_nearest", HEADER, (params, address(x), TensorRef(y.name))),))
+    return Lowered((Call("sapmcu_resize_nearest", HEADER, (params, address(x), address(y))),))
 
 
 @lowering(ops.ResizeBilinear)
@@ -59,4 +59,4 @@ def resize_bilinear(op: ops.ResizeBilinear, operands: Operands, results: Results
             ("channels", need_uint16(x.shape[3], f"channels of {x.name}")),
         ),
     )
-    return Lowered((Call("sapmcu_resize_bilinear_s8", HEADER, (params, address(x), TensorRef(y.name))),))
+    return Lowered((Call("sapmcu_resize_bilinear_s8", HEADER, (params, address(x), address(y))),))

@@ -79,7 +79,7 @@ def array_constant(value: Array, role: str, c_type: str | None = None) -> Consta
 
 def address(tensor: Tensor, role: str = "data") -> TensorRef | Constant:
     """Where a kernel finds a tensor: in the arena, or as a constant in flash."""
-    return array_constant(tensor.value, role) if tensor.is_constant else TensorRef(tensor.name)
+    return array_constant(tensor.value, role) if tensor.is_constant else TensorRef(tensor.name, tensor.dtype)
 
 
 def numbers(operands: Operands, index: int) -> list[int]:

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Native program -> C: a header for applications, and a source of data and a straight list of calls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sapmcu.emit.c_source import c_comment, c_float, c_integer, c_list, c_string
+from sapmcu.emit.origin import Origin, block_comment
+from sapmcu.emit.tflm import C_TYPES
+from sapmcu.ir.graph import DType, Tensor
+from sapmcu.ir.native import (
+    Argument,
+    Call,
+    Constant,
+    Element,
+    FunctionRef,
+    NativeProgram,
+    Params,
+    Scratch,
+    Step,
+    TensorRef,
+    Value,
+)
+
+LINE_WIDTH = 110
+NARROW_TYPES = ("int8_t", "uint8_t", "int16_t", "uint16_t")
+"""Their arrays are aligned to words, so that kernels can load several numbers at once."""
+
+
+def c_identifier(name: str) -> str:
+    """A model's name as the part of C identifiers and file names that tells models apart."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "model"
+
+
+def emit_native(program: NativeProgram, sha256: str, origin: Origin) -> dict[str, bytes]:
+    """sapmcu_<model>.h and sapmcu_<model>.c. sha256: of the .tflite file, in hexadecimal digits."""
+    source = _Source(program, c_identifier(program.name), sha256, origin)
+    return {
+        f"sapmcu_{source.model}.h": _text(source.header()),
+        f"sapmcu_{source.model}.c": _text(source.code()),
+    }
+
+
+def emit_model_table(models: Sequence[str], origin: Origin) -> dict[str, bytes]:
+    """models.c: the table of models that the device protocol serves. models: their names."""
+    identifiers = [c_identifier(one) for one in models]
+    assert len(set(identifiers)) == len(identifiers), f"models share an identifier: {models}"
+    lines = [
+        *block_comment(("The models of this firmware.", *origin.lines)),
+        *(f'#include "sapmcu_{one}.h"' for one in identifiers),
+        "",
+        f"const sapmcu_model *const sapmcu_models[] = {c_list(f'&sapmcu_{one}_model' for one in identifiers)};",
+        f"const uint32_t sapmcu_model_count = {len(identifiers)};",
+    ]
+    return {"models.c": _text(lines)}
+
+
+def _text(lines: Iterable[str]) -> bytes:
+    return ("\n".join(lines) + "\n").encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """model: the C identifier."""
+
+    program: NativeProgram
+    model: str
+    sha256: str
+    origin: Origin
+
+    @property
+    def macro(self) -> str:
+        return f"SAPMCU_{self.model.upper()}"
+
+    def title(self, what: str) -> list[str]:
+        lines = (f"{what} {c_comment(self.program.name)}.", *self.origin.lines, f"SHA-256 of the model: {self.sha256}")
+        return block_comment(lines)
+
+    def header(self) -> Iterator[str]:
+        guard = f"{self.macro}_H"
+        yield from self.title("The model")
+        yield from (f"#ifndef {guard}", f"#define {guard}", "", "#include <stdint.h>", "")
+        yield '#include "sapmcu/model.h"'
+        yield ""
+        yield "/* Memory of all inputs, outputs and what lies between, a static array of the source. */"
+        yield f"#define {self.macro}_ARENA_BYTES {self.program.plan.arena_bytes}"
+        yield from _tensor_macros(f"{self.macro}_INPUT", self.program.inputs)
+        yield from _tensor_macros(f"{self.macro}_OUTPUT", self.program.outputs)
+        yield from ("", "#ifdef __cplusplus", 'extern "C" {', "#endif", "")
+        yield "/* Run the model once: write the inputs, call this, read the outputs. Returns 0. Inputs are overwritten."
+        yield " * Not reentrant: there is one arena. */"
+        yield f"int sapmcu_{self.model}_invoke(void);"
+        yield ""
+        yield "/* Input or output `index`: _BYTES bytes, 8-byte aligned; NULL where there is none. */"
+        yield f"void *sapmcu_{self.model}_input(uint32_t index);"
+        yield f"const void *sapmcu_{self.model}_output(uint32_t index);"
+        yield ""
+        yield "/* All of this as a table, for applications that serve any model. */"
+        yield f"extern const sapmcu_model sapmcu_{self.model}_model;"
+        yield from ("", "#ifdef __cplusplus", "}", "#endif", "", "#endif")
+
+    def code(self) -> Iterator[str]:
+        yield from self.title("The data and the calls of")
+        yield f'#include "sapmcu_{self.model}.h"'
+        yield ""
+        headers = {header for step in self.program.steps for call in step.lowered.calls for header in _headers(call)}
+        if headers:
+            yield from (f'#include "{header}"' for header in sorted(headers))
+            yield ""
+        yield f"static SAPMCU_ARENA int8_t arena[{self.macro}_ARENA_BYTES];"
+        yield ""
+        yield from self.data()
+        yield from self.run()
+        yield from self.interface()
+
+    def data(self) -> Iterator[str]:
+        """Constants and structs under the op that uses them first."""
+        names: dict[Constant | Params, str] = {
+            **{one: name for name, one in self.program.constants.items()},
+            **{one: name for name, one in self.program.params.items()},
+        }
+        done: set[str] = set()
+        for step in self.program.steps:
+            lines: list[str] = []
+            for call in step.lowered.calls:
+                for argument in call.arguments:
+                    if isinstance(argument, Constant | Params):
+                        lines += _definitions(argument, names, done)
+            if lines:
+                yield f"/* {c_comment(step.comment)} */"
+                yield from lines
+                yield ""
+
+    def run(self) -> Iterator[str]:
+        """One list for both: the compiler drops the comparisons with `count` where all ops run."""
+        names: dict[Constant | Params, str] = {
+            **{one: name for name, one in self.program.constants.items()},
+            **{one: name for name, one in self.program.params.items()},
+        }
+        yield "__attribute__((always_inline)) static inline int run(uint32_t count) {"
+        for step in self.program.steps:
+            nothing = "" if step.lowered.calls else ": the same bytes, nothing to do"
+            yield f"    /* {c_comment(step.comment + nothing)} */"
+            yield from (f"    if (count == {step.index}) {{", "        return 0;", "    }")
+            for call in step.lowered.calls:
+                yield from self.call(step, call, names)
+            yield f"    SAPMCU_END_OP({step.index});"
+        if not self.program.steps:
+            yield "    (void)count;"
+        yield "    return 0;"
+        yield "}"
+
+    def call(self, step: Step, call: Call, names: dict[Constant | Params, str]) -> Iterator[str]:
+        arguments = [self.argument(step, one, names) for one in call.arguments]
+        yield from wrapped(f"    {call.function}(", arguments, ");")
+
+    def argument(self, step: Step, argument: Argument, names: dict[Constant | Params, str]) -> str:
+        if argument is None:
+            return "NULL"
+        if isinstance(argument, int):
+            return c_integer(argument)
+        if isinstance(argument, FunctionRef):
+            return argument.name
+        if isinstance(argument, Constant):
+            return names[argument]
+        if isinstance(argument, Params):
+            return f"&{names[argument]}"
+        if isinstance(argument, Scratch):
+            return f"arena + {self.program.plan.scratch_offset_bytes[step.index]}"
+        assert isinstance(argument, TensorRef)
+        return self.place(argument)
+
+    def place(self, ref: TensorRef) -> str:
+        """Arena address of a tensor; void where it isn't int8, which C converts to any pointer."""
+        address = f"arena + {self.program.plan.offset_bytes[ref.tensor] + ref.offset_bytes}"
+        return address if ref.dtype is DType.INT8 else f"(void *)({address})"
+
+    def interface(self) -> Iterator[str]:
+        model, inputs, outputs = self.model, self.program.inputs, self.program.outputs
+        yield from ("", f"int sapmcu_{model}_invoke(void) {{", "    return run(UINT32_MAX);", "}")
+        yield from ("", "static int invoke_ops(uint32_t count) {", "    return run(count);", "}", "")
+        yield from self.table("inputs", inputs)
+        yield from self.table("outputs", outputs)
+        for role, kind, count in (("input", "void *", len(inputs)), ("output", "const void *", len(outputs))):
+            yield from (
+                "",
+                f"{kind}sapmcu_{model}_{role}(uint32_t index) {{",
+                f"    return index < {count} ? {role}s[index].data : NULL;",
+                "}",
+            )
+        digits = ", ".join(f"0x{self.sha256[start : start + 2]}" for start in range(0, 64, 2))
+        yield from (
+            "",
+            f"const sapmcu_model sapmcu_{model}_model = {{",
+            f"    .name = {c_string(self.program.name)},",
+            *wrapped("    .sha256 = {", digits.split(", "), "},"),
+            f"    .input_count = {len(inputs)},",
+            f"    .output_count = {len(outputs)},",
+            f"    .op_count = {len(self.program.steps)},",
+            "    .inputs = inputs,",
+            "    .outputs = outputs,",
+            "    .arena = arena,",
+            "    .arena_bytes = sizeof arena,",
+            f"    .invoke = sapmcu_{model}_invoke,",
+            "    .invoke_ops = invoke_ops,",
+            "};",
+        )
+
+    def table(self, role: str, tensors: Sequence[Tensor]) -> Iterator[str]:
+        yield f"static const sapmcu_tensor {role}[{len(tensors)}] = {{"
+        for tensor in tensors:
+            place = f"arena + {self.program.plan.offset_bytes[tensor.name]}"
+            yield f"    {{{place}, {tensor.size_bytes}}}, /* {c_comment(tensor.name)} */"
+        yield "};"
+
+
+def _headers(call: Call) -> Iterator[str]:
+    yield call.header
+    yield from (one.header for one in call.arguments if isinstance(one, FunctionRef))
+
+
+def _tensor_macros(prefix: str, tensors: Sequence[Tensor]) -> Iterator[str]:
+    """Count of all; type, shape and quantization of each. real = SCALE * (q - ZERO_POINT)."""
+    yield ""
+    yield f"#define {prefix}_COUNT {len(tensors)}"
+    for index, tensor in enumerate(tensors):
+        yield ""
+        yield f"/* {c_comment(tensor.name)}: {tensor.dtype} {list(tensor.shape)} */"
+        yield f"#define {prefix}_{index}_TYPE {C_TYPES[tensor.dtype]}"
+        yield f"#define {prefix}_{index}_RANK {len(tensor.shape)}"
+        yield f"#define {prefix}_{index}_SHAPE {c_list(map(str, tensor.shape or (1,)))}"
+        yield f"#define {prefix}_{index}_ELEMENTS {tensor.elements}"
+        yield f"#define {prefix}_{index}_BYTES {tensor.size_bytes}"
+        if tensor.quantization is not None and len(tensor.quantization.scales) == 1:
+            yield f"#define {prefix}_{index}_SCALE {c_float(tensor.scale)}"
+            yield f"#define {prefix}_{index}_ZERO_POINT {c_integer(tensor.zero_point)}"
+
+
+def _definitions(value: Constant | Params, names: dict[Constant | Params, str], done: set[str]) -> list[str]:
+    """The lines that define a constant or struct, and before it what it points to; nothing that is done already."""
+    if names[value] in done:
+        return []
+    done.add(names[value])
+    if isinstance(value, Constant):
+        alignment = "_Alignas(4) " if value.c_type in NARROW_TYPES else ""
+        opening = f"static {alignment}const {value.c_type} {names[value]}[{len(value.values)}] = {{"
+        return list(wrapped(opening, [_element(one, value.c_type) for one in value.values], "};"))
+    lines = []
+    for constant in _pointed_to(value):
+        lines += _definitions(constant, names, done)
+    fields = [f".{name} = {_value(field, names)}" for name, field in value.fields]
+    return [*lines, *wrapped(f"static const {value.c_type} {names[value]} = {{", fields, "};")]
+
+
+def _pointed_to(value: Value) -> Iterator[Constant]:
+    if isinstance(value, Constant):
+        yield value
+    elif isinstance(value, Params):
+        for _, field in value.fields:
+            yield from _pointed_to(field)
+
+
+def _value(value: Value, names: dict[Constant | Params, str]) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, Constant):
+        return names[value]
+    if isinstance(value, Params):
+        return c_list(f".{name} = {_value(field, names)}" for name, field in value.fields)
+    return _element(value)
+
+
+def _element(value: Element, c_type: str = "") -> str:
+    if isinstance(value, tuple):
+        return c_list(map(_element, value))
+    if isinstance(value, float):
+        return c_float(value)
+    return f"{value}u" if value > 2**31 - 1 else str(value)
+
+
+def wrapped(opening: str, items: Sequence[str], closing: str) -> Iterator[str]:
+    """opening, the items with commas between, closing: on one line if they fit, else on lines of their own."""
+    line = opening + ", ".join(items) + closing
+    if len(line) <= LINE_WIDTH:
+        yield line
+        return
+    indent = " " * (len(opening) - len(opening.lstrip()) + 4)
+    yield opening
+    line = indent
+    for number, item in enumerate(items, 1):
+        piece = item + ("," if number < len(items) or closing.startswith("}") else "")
+        if len(line) + len(piece) > LINE_WIDTH and line.strip():
+            yield line.rstrip()
+            line = indent
+        line += f"{piece} "
+    if closing.startswith("}"):
+        yield line.rstrip()
+        yield indent[4:] + closing
+    else:
+        yield line.rstrip() + closing

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arithmetic of two tensors. With a constant number as one of them it is a function of the other: a table."""
+
+from __future__ import annotations
+
+from sapmcu.ir import ops
+from sapmcu.ir.activation import type_range
+from sapmcu.ir.factors import SumFactors, product_factor, quotient_factor, squared_difference_factors, sum_factors
+from sapmcu.ir.graph import Op, Tensor
+from sapmcu.ir.native import Call, Constant, FunctionRef, Lowered, Params, Value
+from sapmcu.ir.ops import Range
+from sapmcu.lower.axes import broadcast_strides, merged_loops
+from sapmcu.lower.lut import lut_call, results_of_all
+from sapmcu.lower.table import LoweringError, Operands, Results, address, in_place, lowering, need_int8, operand
+from sapmcu.reference.fixed_point import quantize_multiplier
+from sapmcu.reference.kernel import UnsupportedError
+
+HEADER = "sapmcu/binary.h"
+MAX_LOOPS = 5
+"""SAPMCU_BROADCAST_MAX_LOOPS of sapmcu/binary.h."""
+
+
+def _fields(x: Tensor, y: Tensor, z: Tensor, clamp: Range) -> tuple[tuple[str, Value], ...]:
+    return (
+        ("x_zero_point", x.zero_point),
+        ("y_zero_point", y.zero_point),
+        ("z_zero_point", z.zero_point),
+        ("low", int(clamp.low)),
+        ("high", int(clamp.high)),
+    )
+
+
+def _sum_params(factors: SumFactors, x: Tensor, y: Tensor, z: Tensor, clamp: Range) -> Params:
+    forms = [quantize_multiplier(one) for one in (factors.x, factors.y, factors.result)]
+    multipliers = tuple((f"{name}_multiplier", form[0]) for name, form in zip("xyz", forms, strict=True))
+    shifts = tuple((f"{name}_shift", form[1]) for name, form in zip("xyz", forms, strict=True))
+    return Params("sapmcu_sum_s8_params", (*multipliers, *shifts, *_fields(x, y, z, clamp)))
+
+
+def _product_params(factor: float, x: Tensor, y: Tensor, z: Tensor, clamp: Range) -> Params:
+    multiplier, shift = quantize_multiplier(factor)
+    form: tuple[tuple[str, Value], ...] = (("multiplier", multiplier), ("shift", shift))
+    return Params("sapmcu_product_s8_params", (*form, *_fields(x, y, z, clamp)))
+
+
+def _run(kernel: str, params: Params | None, x: Tensor, y: Tensor, z: Tensor) -> Lowered:
+    """The kernel over all axes."""
+    loops = merged_loops(z.shape, broadcast_strides(x.shape, z.shape), broadcast_strides(y.shape, z.shape))
+    *outer, (count, x_step, y_step) = loops or [(1, 1, 1)]
+    if len(outer) > MAX_LOOPS:
+        raise LoweringError(f"it broadcasts in {len(outer)} nested loops; the native engine has {MAX_LOOPS}")
+    geometry = Params(
+        "sapmcu_broadcast",
+        (
+            ("loops", Constant("sapmcu_broadcast_loop", tuple(outer), "loops") if outer else None),
+            ("loop_count", len(outer)),
+            ("run", Params("sapmcu_binary_run", (("count", count), ("x_step", x_step), ("y_step", y_step)))),
+        ),
+        "geometry",
+    )
+    arguments = (geometry, FunctionRef(kernel, HEADER), params, address(x, "x"), address(y, "y"), address(z))
+    whole = [one for one in (x, y) if one.elements == z.elements]
+    return Lowered((Call("sapmcu_run_binary", HEADER, arguments),), in_place=in_place(z, *whole))
+
+
+def _by_table(op: Op, operands: Operands, z: Tensor) -> Lowered | None:
+    """None where both vary, or where the reference leaves a result open."""
+    for varied, fixed in ((0, 1), (1, 0)):
+        x, number = operand(operands, varied), operand(operands, fixed)
+        if number.is_constant and number.elements == 1 and not x.is_constant and x.elements == z.elements:
+            try:
+                return lut_call(results_of_all(op, operands, z, varied), x, z)
+            except UnsupportedError:
+                return None
+    return None
+
+
+@lowering(ops.Add, ops.Sub, ops.SquaredDifference)
+def sums(op: Op, operands: Operands, results: Results) -> Lowered:
+    x, y, (z,) = operand(operands), operand(operands, 1), results
+    need_int8(x, y, z)
+    if (by_table := _by_table(op, operands, z)) is not None:
+        return by_table
+    if isinstance(op, ops.Add | ops.Sub):
+        kernel = "sapmcu_add_s8" if isinstance(op, ops.Add) else "sapmcu_sub_s8"
+        return _run(kernel, _sum_params(sum_factors(x, y, z), x, y, z, op.activation), x, y, z)
+    factors = squared_difference_factors(x, y, z)
+    return _run("sapmcu_squared_difference_s8", _sum_params(factors, x, y, z, type_range(z)), x, y, z)
+
+
+@lowering(ops.Mul)
+def mul(op: ops.Mul, operands: Operands, results: Results) -> Lowered:
+    x, y, (z,) = operand(operands), operand(operands, 1), results
+    need_int8(x, y, z)
+    params = _product_params(product_factor(x, y, z), x, y, z, op.activation)
+    return _by_table(op, operands, z) or _run("sapmcu_mul_s8", params, x, y, z)
+
+
+@lowering(ops.Div)
+def div(op: ops.Div, operands: Operands, results: Results) -> Lowered:
+    x, y, (z,) = operand(operands), operand(operands, 1), results
+    need_int8(x, y, z)
+    params = _product_params(quotient_factor(x, y, z), x, y, z, op.activation)
+    return _by_table(op, operands, z) or _run("sapmcu_div_s8", params, x, y, z)
+
+
+@lowering(ops.Maximum, ops.Minimum)
+def extreme(op: Op, operands: Operands, results: Results) -> Lowered:
+    x, y, (z,) = operand(operands), operand(operands, 1), results
+    need_int8(x, y, z)
+    kernel = "sapmcu_maximum_s8" if isinstance(op, ops.Maximum) else "sapmcu_minimum_s8"
+    return _by_table(op, operands, z) or _run(kernel, None, x, y, z)

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Matrix products."""
+
+from __future__ import annotations
+
+from sapmcu.ir import ops
+from sapmcu.ir.activation import type_range
+from sapmcu.ir.graph import Tensor
+from sapmcu.ir.native import Call, Constant, Lowered, Params
+from sapmcu.ir.ops import Range
+from sapmcu.lower.axes import broadcast_strides, merged_loops
+from sapmcu.lower.convolution import folded_bias, need_constant
+from sapmcu.lower.rows import clamp_fields
+from sapmcu.lower.table import (
+    LoweringError,
+    Operands,
+    Results,
+    address,
+    array_constant,
+    lowering,
+    need_int8,
+    operand,
+    optional_operand,
+)
+from sapmcu.reference.convolution import channel_factors
+
+HEADER = "sapmcu/mat_mul.h"
+MAX_LOOPS = 3
+"""SAPMCU_MAT_MUL_MAX_LOOPS of sapmcu/mat_mul.h."""
+
+
+@lowering(ops.FullyConnected)
+def fully_connected(op: ops.FullyConnected, operands: Operands, results: Results) -> Lowered:
+    x, filters, bias, (y,) = operand(operands), operand(operands, 1), optional_operand(operands, 2), results
+    need_int8(x, filters, y)
+    if not filters.is_constant:
+        return _with_variable_filter(x, filters, bias, y, op.activation)
+    channels, depth = filters.shape
+    multipliers, shifts = channel_factors(x, filters, y)
+    params = Params(
+        "sapmcu_fully_connected_s8_params",
+        (
+            ("filter", array_constant(filters.value, "filter")),
+            ("bias", array_constant(folded_bias(bias, filters.value, x), "bias", "int32_t")),
+            ("multiplier", array_constant(multipliers, "multiplier", "int32_t")),
+            ("shift", array_constant(shifts, "shift", "int8_t")),
+            ("vectors", x.elements // depth),
+            ("depth", depth),
+            ("out_channels", channels),
+            ("is_per_channel", int(len(multipliers) > 1)),
+            *clamp_fields(y, op.activation),
+        ),
+    )
+    call = Call("sapmcu_fully_connected_s8", "sapmcu/fully_connected.h", (params, address(x), address(y)))
+    return Lowered((call,))
+
+
+def _with_variable_filter(x: Tensor, filters: Tensor, bias: Tensor | None, y: Tensor, clamp: Range) -> Lowered:
+    """TFLM takes such a filter as it is, without a zero point."""
+    channels, depth = filters.shape
+    values = None if bias is None else array_constant(need_constant(bias, "bias"), "bias", "int32_t")
+    matrices = _Matrices(x.elements // depth, depth, channels, is_y_transposed=True)
+    params = matrices.params(values, x, filters, 0, y, clamp)
+    return Lowered((Call("sapmcu_mat_mul_s8", HEADER, (params, address(x), address(filters), address(y))),))
+
+
+class _Matrices:
+    """Sizes of one product [rows, depth] · [depth, columns]."""
+
+    def __init__(
+        self, rows: int, depth: int, columns: int, is_x_transposed: bool = False, is_y_transposed: bool = False
+    ) -> None:
+        self.sizes = (("rows", rows), ("depth", depth), ("columns", columns))
+        self.orders = (("is_x_transposed", int(is_x_transposed)), ("is_y_transposed", int(is_y_transposed)))
+
+    def params(self, bias: Constant | None, x: Tensor, y: Tensor, y_zero_point: int, z: Tensor, clamp: Range) -> Params:
+        multipliers, shifts = channel_factors(x, y, z)
+        return Params(
+            "sapmcu_mat_mul_s8_params",
+            (
+                ("bias", bias),
+                ("multiplier", int(multipliers[0])),
+                ("shift", int(shifts[0])),
+                *self.sizes,
+                *self.orders,
+                ("x_zero_point", x.zero_point),
+                ("y_zero_point", y_zero_point),
+                ("z_zero_point", z.zero_point),
+                ("low", int(clamp.low)),
+                ("high", int(clamp.high)),
+            ),
+        )
+
+
+@lowering(ops.BatchMatMul)
+def batch_mat_mul(op: ops.BatchMatMul, operands: Operands, results: Results) -> Lowered:
+    x, y, (z,) = operand(operands), operand(operands, 1), results
+    need_int8(x, y, z)
+    rows, columns = z.shape[-2:]
+    depth = x.shape[-2] if op.adjoint_x else x.shape[-1]
+    matrices = _Matrices(rows, depth, columns, op.adjoint_x, op.adjoint_y)
+    params = matrices.params(None, x, y, y.zero_point, z, type_range(z))
+    data = (address(x, "x"), address(y, "y"), address(z))
+    batch = z.shape[:-2]
+    x_strides, y_strides = (broadcast_strides(one.shape[:-2], batch) for one in (x, y))
+    loops = merged_loops(batch, x_strides, y_strides)
+    if not loops:
+        return Lowered((Call("sapmcu_mat_mul_s8", HEADER, (params, *data)),))
+    if len(loops) > MAX_LOOPS:
+        raise LoweringError(f"it broadcasts in {len(loops)} nested loops; the native engine has {MAX_LOOPS}")
+    padded = [(1, 0, 0)] * (MAX_LOOPS - len(loops)) + loops
+    batches = Params(
+        "sapmcu_mat_mul_batches",
+        (
+            ("count", tuple(count for count, _, _ in padded)),
+            ("x_stride_bytes", tuple(stride * rows * depth for _, stride, _ in padded)),
+            ("y_stride_bytes", tuple(stride * depth * columns for _, _, stride in padded)),
+        ),
+        "batches",
+    )
+    return Lowered((Call("sapmcu_run_mat_mul", HEADER, (batches, params, *data)),))
