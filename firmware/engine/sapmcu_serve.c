@@ -233,7 +233,8 @@ static void reply_with(server *self, status result, const void *data, uint32_t l
 
 static void identify(server *self, const sapmcu_model *model) {
     const char *texts[4] = {self->device->engine, self->device->core, self->device->build, model->name};
-    uint32_t length = 24 + sizeof model->sha256 + 4u * model->input_count + 4u * model->output_count;
+    uint32_t length =
+        24u + (uint32_t)sizeof model->sha256 + 4u * model->input_count + 4u * model->output_count;
     for (size_t i = 0; i < 4; ++i) {
         length += (uint32_t)strlen(texts[i]) + 1;
     }

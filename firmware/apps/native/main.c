@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Serves the models of this firmware to a host: tests, `sapmcu run`, measurements. */
+#include "sapmcu/port.h"
+#include "sapmcu/protocol.h"
+
+#ifndef SAPMCU_CORE
+#define SAPMCU_CORE "unknown"
+#endif
+#ifndef SAPMCU_BUILD
+#define SAPMCU_BUILD "unknown"
+#endif
+
+int main(void);
+
+int main(void) {
+    static const sapmcu_device device = {.engine = "native", .core = SAPMCU_CORE, .build = SAPMCU_BUILD};
+    sapmcu_port_init();
+    sapmcu_serve(&device);
+    return 0;
+}

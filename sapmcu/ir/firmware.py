@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a firmware directory says of itself: how to build it, and what runs it. The file is build.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+FILE_NAME = "build.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRegion:
+    """Memory that a target has. executable: holds code and constants, which the program can't write."""
+
+    name: str
+    base: int
+    size_bytes: int
+    executable: bool
+
+    @property
+    def end(self) -> int:
+        """First address behind the region."""
+        return self.base + self.size_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwareTarget:
+    """One way to link the sources: for the board, or for an emulator's machine that stands in for it.
+
+    sources, defines: in addition to those of all targets. linker_dir: has the files that the linker script includes.
+    machine: QEMU's name for it, empty where it isn't one of QEMU's. memory: the regions in use.
+    """
+
+    linker_dir: str
+    memory: tuple[MemoryRegion, ...]
+    machine: str = ""
+    sources: tuple[str, ...] = ()
+    defines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwareProject:
+    """build.json. All paths are relative to its directory, with '/'.
+
+    core_options: gcc's, Board.compiler_options. unicorn_cpu: None where unicorn lacks the core. model_sources: those
+    of `sources` that hold models, whose constants are counted apart. targets: `board`, and `qemu` where QEMU has a
+    machine.
+    """
+
+    board: str
+    core: str
+    core_options: tuple[str, ...]
+    unicorn_cpu: str | None
+    sources: tuple[str, ...]
+    model_sources: tuple[str, ...]
+    includes: tuple[str, ...]
+    defines: tuple[str, ...]
+    linker_script: str
+    targets: Mapping[str, FirmwareTarget]
+
+    def to_json(self) -> bytes:
+        """The bytes of build.json, the same for the same project."""
+        return (json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2) + "\n").encode("ascii")

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a firmware did when it ran."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a device says of itself. op_count: 0 where it can't stop behind an op."""
+
+    engine: str
+    core: str
+    build: str
+    model: str
+    sha256: str
+    model_count: int
+    arena_bytes: int
+    op_count: int
+    input_bytes: tuple[int, ...]
+    output_bytes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What a device counts. cycles, ticks: of the last run, None where it has no such counter.
+
+    stack_bytes: what the last invoke took below its caller. stack_peak_bytes: the most that the program has used.
+    """
+
+    runs: int
+    cycles: int | None
+    ticks: int | None
+    stack_bytes: int
+    stack_peak_bytes: int
+    stack_size_bytes: int
+    arena_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCost:
+    """What one function did during an invoke, without what it called."""
+
+    name: str
+    instructions: int
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One invoke as its emulator or its device saw it; None for what nobody measured.
+
+    instructions_by_op: in the order of the ops; their sum is `instructions`. profile: costly functions first.
+    arena_used_bytes: up to the last byte that was written.
+    """
+
+    instructions: int | None = None
+    cycles: int | None = None
+    instructions_by_op: tuple[int, ...] | None = None
+    profile: tuple[FunctionCost, ...] = ()
+    stack_bytes: int | None = None
+    arena_used_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Vectors through one firmware in one emulator. outputs: of each vector, of each output, raw little-endian bytes.
+
+    outputs_equal: to what was expected; None where nothing was. The measurement is that of the last vector.
+    static_bytes: data and bss beside the arena.
+    """
+
+    emulator: str
+    identity: Identity
+    outputs: tuple[tuple[bytes, ...], ...]
+    outputs_equal: bool | None
+    measurement: Measurement
+    code_bytes: int
+    model_bytes: int
+    arena_bytes: int
+    stack_bytes: int
+    static_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first byte of a vector's outputs that differs. op: index of the first op whose result differs, if known."""
+
+    vector: int
+    output: int
+    index: int
+    expected: int
+    got: int
+    op: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VectorResult:
+    """One test vector; difference: None where all bytes are equal."""
+
+    vector: int
+    seconds: float
+    difference: Difference | None
+
+
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """All test vectors of a project."""
+
+    emulator: str
+    identity: Identity
+    results: tuple[VectorResult, ...]
+
+    __test__ = False  # not a test of pytest's
+
+    @property
+    def first_difference(self) -> Difference | None:
+        return next((one.difference for one in self.results if one.difference is not None), None)

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host's side of the device protocol, over any stream of bytes. Source: docs/SPEC.md, "Device protocol"."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+from sapmcu.errors import ToolError
+from sapmcu.ir.run import Counters, Identity
+
+VERSION = 1
+END, ESC, ESC_END, ESC_ESC = 0xC0, 0xDB, 0xDC, 0xDD
+HEADER = struct.Struct("<BBBBI")
+CRC = struct.Struct("<I")
+ALL_OPS = 0xFFFF_FFFF
+CHUNK_BYTES = 4096
+"""Of data in one request: what is sent again when a byte is damaged."""
+TRIES = 3
+MAX_REPLY_BYTES = 1 << 24
+
+
+class Command(IntEnum):
+    IDENTIFY = 1
+    WRITE_INPUT = 2
+    RUN = 3
+    READ_OUTPUT = 4
+    READ_ARENA = 5
+    READ_COUNTERS = 6
+
+
+class Status(IntEnum):
+    OK = 0
+    BAD_FRAME = 1
+    BAD_CRC = 2
+    NO_COMMAND = 3
+    BAD_SIZE = 4
+    BAD_ARGUMENT = 5
+    UNSUPPORTED = 6
+    FAILED = 7
+
+
+SENTENCES = {
+    Status.BAD_FRAME: "the device got an incomplete request",
+    Status.BAD_CRC: "the device got a damaged request",
+    Status.NO_COMMAND: "the device doesn't know the command",
+    Status.BAD_SIZE: "the device takes arguments of another size",
+    Status.BAD_ARGUMENT: "the device has no such model, tensor or range of bytes",
+    Status.UNSUPPORTED: "the firmware can't do that",
+    Status.FAILED: "the engine failed",
+}
+DAMAGED = (Status.BAD_FRAME, Status.BAD_CRC)
+
+
+class DeviceError(ToolError):
+    """The device answered with an error, or not at all (status None)."""
+
+    def __init__(self, message: str, status: Status | None = None, *, output: str = "") -> None:
+        super().__init__(message, output=output)
+        self.status = status
+
+
+class Stream(Protocol):
+    """Where the bytes go to and come from: a pipe, a serial port."""
+
+    def write(self, data: bytes) -> None:
+        """Send all of it. Raises: DeviceError."""
+
+    def read(self) -> bytes:
+        """One byte or more, as they come. Raises: DeviceError where none comes in time, or none ever will."""
+
+
+def encode(body: bytes) -> bytes:
+    """A frame: END, the body and its CRC-32 with END and ESC escaped, END."""
+    plain = body + CRC.pack(zlib.crc32(body))
+    escaped = plain.replace(bytes([ESC]), bytes([ESC, ESC_ESC])).replace(bytes([END]), bytes([ESC, ESC_END]))
+    return bytes([END]) + escaped + bytes([END])
+
+
+def encode_request(command: int, sequence: int, payload: bytes = b"", model: int = 0) -> bytes:
+    return encode(HEADER.pack(command, sequence, model, 0, len(payload)) + payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """status as the device sent it: it may be none that we know."""
+
+    status: int
+    sequence: int
+    command: int
+    payload: bytes
+
+
+def decode_reply(frame: bytes) -> Reply | None:
+    """The reply in the bytes between two END; None where they hold none that is whole."""
+    plain = frame.replace(bytes([ESC, ESC_END]), bytes([END])).replace(bytes([ESC, ESC_ESC]), bytes([ESC]))
+    body, crc = plain[: -CRC.size], plain[-CRC.size :]
+    if len(body) < HEADER.size or CRC.pack(zlib.crc32(body)) != crc:
+        return None
+    status, sequence, command, _, length = HEADER.unpack_from(body)
+    payload = body[HEADER.size :]
+    return Reply(status, sequence, command, payload) if len(payload) == length else None
+
+
+class FrameReader:
+    """Cuts what arrives at END; skips what is no frame."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Reply]:
+        """The whole replies up to here."""
+        self._rest += data
+        *frames, rest = self._rest.split(bytes([END]))
+        self._rest = rest if len(rest) <= MAX_REPLY_BYTES else bytearray()
+        for frame in frames:
+            if (reply := decode_reply(bytes(frame))) is not None:
+                yield reply
+
+
+class Device:
+    """One model of a device. Errors of the line are mended by asking again; run is asked once only."""
+
+    def __init__(self, stream: Stream, model: int = 0) -> None:
+        self._stream = stream
+        self._model = model
+        self._sequence = 0
+        self._reader = FrameReader()
+
+    def identify(self) -> Identity:
+        """Raises: DeviceError."""
+        payload = self._ask(Command.IDENTIFY)
+        version, models, arena_bytes, inputs, outputs, ops = _numbers(payload, 6)
+        if version != VERSION:
+            raise DeviceError(f"the device speaks version {version} of the protocol, sapmcu {VERSION}")
+        sizes = _numbers(payload[56:], inputs + outputs)
+        texts = payload[56 + 4 * (inputs + outputs) :].split(b"\0")
+        if len(texts) != 5:
+            raise DeviceError("the device's identity is not as its version says")
+        engine, core, build, model = (text.decode("ascii", "replace") for text in texts[:4])
+        return Identity(
+            engine=engine,
+            core=core,
+            build=build,
+            model=model,
+            sha256=payload[24:56].hex(),
+            model_count=models,
+            arena_bytes=arena_bytes,
+            op_count=ops,
+            input_bytes=sizes[:inputs],
+            output_bytes=sizes[inputs:],
+        )
+
+    def write_input(self, index: int, data: bytes, offset: int = 0) -> None:
+        """Raises: DeviceError."""
+        for start in range(0, len(data), CHUNK_BYTES):
+            part = data[start : start + CHUNK_BYTES]
+            self._ask(Command.WRITE_INPUT, struct.pack("<II", index, offset + start) + part)
+
+    def run(self, ops: int = ALL_OPS) -> None:
+        """Invoke the model, or only its first ops. Raises: DeviceError."""
+        self._ask(Command.RUN, struct.pack("<I", ops), tries=1)
+
+    def read_output(self, index: int, length: int, offset: int = 0) -> bytes:
+        """Raises: DeviceError."""
+        return b"".join(
+            self._ask(Command.READ_OUTPUT, struct.pack("<III", index, start, size))
+            for start, size in _chunks(offset, length)
+        )
+
+    def read_arena(self, offset: int, length: int) -> bytes:
+        """What lies in the arena now: an intermediate tensor after run(ops). Raises: DeviceError."""
+        return b"".join(
+            self._ask(Command.READ_ARENA, struct.pack("<II", start, size)) for start, size in _chunks(offset, length)
+        )
+
+    def read_counters(self) -> Counters:
+        """Raises: DeviceError."""
+        runs, kind, count, *rest = _numbers(self._ask(Command.READ_COUNTERS), 7)
+        cycles, ticks = count if kind == 1 else None, count if kind == 2 else None
+        return Counters(runs, cycles, ticks, *rest)
+
+    def _ask(self, command: Command, payload: bytes = b"", tries: int = TRIES) -> bytes:
+        for left in reversed(range(tries)):
+            self._sequence = (self._sequence + 1) & 0xFF
+            self._stream.write(encode_request(command, self._sequence, payload, self._model))
+            reply = self._answer(command)
+            if reply.status == Status.OK:
+                return reply.payload
+            if reply.status not in DAMAGED or left == 0:
+                break
+        known = next((one for one in Status if one == reply.status), None)
+        sentence = SENTENCES[known] if known else f"the device answered with the unknown status {reply.status}"
+        if known is Status.FAILED:
+            sentence += f" with {_numbers(reply.payload, 1)[0]}"
+        raise DeviceError(f"{sentence} ({command.name.lower().replace('_', ' ')})", known)
+
+    def _answer(self, command: Command) -> Reply:
+        """The reply to the last request. A damaged request may have lost its command or sequence on the way."""
+        while True:
+            for reply in self._reader.feed(self._stream.read()):
+                if (reply.command, reply.sequence) == (command, self._sequence) or reply.status in DAMAGED:
+                    return reply
+
+
+def _chunks(offset: int, length: int) -> list[tuple[int, int]]:
+    """(offset, length) of the parts; one even of nothing, since the device checks the range."""
+    starts = range(offset, offset + length, CHUNK_BYTES) or [offset]
+    return [(start, min(CHUNK_BYTES, offset + length - start)) for start in starts]
+
+
+def _numbers(payload: bytes, count: int) -> tuple[int, ...]:
+    """The first 32-bit numbers. Raises: DeviceError where there are fewer."""
+    if len(payload) < 4 * count:
+        raise DeviceError("the device's answer is too short")
+    return struct.unpack_from(f"<{count}I", payload)
