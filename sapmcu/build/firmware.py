@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A firmware directory -> ELF, .bin, .hex, map and sizes, below build/."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+
+from sapmcu.build.image import binary, image_parts, intel_hex
+from sapmcu.build.project import load_project
+from sapmcu.build.sizes import frames, measure
+from sapmcu.build.toolchain import Toolchain, find_toolchain, optimisation
+from sapmcu.errors import UserError
+from sapmcu.ir.build import Build, Engine, Prefer
+from sapmcu.ir.firmware import FirmwareProject
+
+
+def build_firmware(
+    project_dir: Path, toolchain: str | None = None, prefer: Prefer = Prefer.SPEED, *, target: str = "board"
+) -> Build:
+    """Build project_dir/firmware for one of its targets into project_dir/build/native-TOOLCHAIN[-TARGET]/.
+
+    Same input, same ELF bytes, wherever the directory lies. Raises: UserError, ToolError.
+    """
+    firmware = project_dir.resolve() / "firmware"
+    project = load_project(firmware)
+    if target not in project.targets:
+        raise UserError(
+            f"{project.board} has no target {target!r}",
+            hint=f"this firmware has {', '.join(sorted(project.targets))}",
+        )
+    compiler = find_toolchain(toolchain, project.core_options)
+    suffix = "" if target == "board" else f"-{target}"
+    out = firmware.parent / "build" / f"{Engine.NATIVE}-{compiler.name}{suffix}"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    elf = out / "firmware.elf"
+    log, objects = _compile_and_link(firmware, project, target, compiler, prefer, elf)
+    build_log = out / "build.log"
+    build_log.write_text(log)
+    model_objects = [path for source, path in objects.items() if source in project.model_sources]
+    sizes = measure(elf, model_objects)
+    return Build(
+        engine=Engine.NATIVE,
+        target=target,
+        toolchain=compiler.name,
+        prefer=prefer,
+        elf=elf,
+        **write_images(elf),
+        map=elf.with_suffix(".map"),
+        log=build_log,
+        sizes=sizes,
+        frames=frames(elf, list(objects.values()), sizes.symbols),
+    )
+
+
+def _compile_and_link(
+    firmware: Path, project: FirmwareProject, target: str, compiler: Toolchain, prefer: Prefer, elf: Path
+) -> tuple[str, dict[str, Path]]:
+    """(log, object of each source)."""
+    chosen = project.targets[target]
+    sources: Sequence[str] = (*project.sources, *chosen.sources)
+    level = optimisation(prefer)
+    defines = [f"-D{one}" for one in (*project.defines, *chosen.defines, f'SAPMCU_BUILD="{compiler.name} {level}"')]
+    log, objects = compiler.compile(firmware, sources, project.includes, [level, *defines], elf.parent / "objects")
+    log += compiler.link(firmware / chosen.linker_dir, objects, firmware / project.linker_script, [level], elf)
+    return log, dict(zip(sources, objects, strict=True))
+
+
+def write_images(elf: Path) -> dict[str, Path]:
+    """Write firmware.bin and firmware.hex beside an ELF file; returns their paths by suffix."""
+    parts = image_parts(elf)
+    with elf.open("rb") as file:
+        entry = ELFFile(file).header["e_entry"]
+    paths = {suffix: elf.with_suffix(f".{suffix}") for suffix in ("bin", "hex")}
+    paths["bin"].write_bytes(binary(parts))
+    paths["hex"].write_text(intel_hex(parts, entry))
+    return paths
