@@ -80,7 +80,7 @@ class _Source:
         return block_comment(lines)
 
     def header(self) -> Iterator[str]:
-        guard = f"{self.macro}_H"
+        guard = f"SAPMCU_GENERATED_{self.model.upper()}_H"  # not that of a hand-written header
         yield from self.title("The model")
         yield from (f"#ifndef {guard}", f"#define {guard}", "", "#include <stdint.h>", "")
         yield '#include "sapmcu/model.h"'

@@ -80,6 +80,8 @@ def verify_plan(graph: Graph, steps: Sequence[Step], plan: ArenaPlan) -> None:
         op = graph.ops[step.index]
         for name in op.present_inputs:
             assert graph.tensors[name].is_constant or name in intact, f"{step.comment}: {name} is overwritten"
+        for result, operand in step.lowered.aliases:
+            assert plan.offset_bytes[result] == plan.offset_bytes[operand], f"{step.comment}: {result} isn't {operand}"
         same = {frozenset(pair) for pair in step.lowered.aliases}
         may_share = {frozenset(pair) for pair in step.lowered.in_place}
         for result in op.outputs:

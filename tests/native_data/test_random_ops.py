@@ -12,7 +12,7 @@ import pytest
 import strategies
 from hypothesis import strategies as st
 from native_data import graphs as data
-from native_data.host import Models, assert_all_equal, build_kernels, examples, joined, spread
+from native_data.host import Models, assert_all_equal, examples, joined, spread
 from strategies_data import any_data
 
 from sapmcu.errors import UserError
@@ -24,7 +24,7 @@ from sapmcu.reference import run_graph
 
 pytestmark = pytest.mark.needs("gcc")
 
-EXAMPLES = int(os.environ.get("SAPMCU_NATIVE_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("SAPMCU_NATIVE_EXAMPLES", "15"))
 FAMILIES: dict[str, list[st.SearchStrategy[Graph]]] = {
     "movement": [
         data.same_bytes_graphs(),
@@ -59,11 +59,6 @@ FAMILIES: dict[str, list[st.SearchStrategy[Graph]]] = {
         strategies.batch_mat_mul_graphs(),
     ],
 }
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_kernels(tmp_path_factory.mktemp("kernels"))
 
 
 def inputs_of(graph: Graph, generator: np.random.Generator, kind: int) -> list[Array]:

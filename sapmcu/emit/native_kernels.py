@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hand-written C that a native program needs: its kernels, what they call, and what they include."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from sapmcu.firmware_files import firmware_dir
+from sapmcu.ir.native import FunctionRef, NativeProgram
+
+PORTABLE = ("kernels", "engine")
+"""Directories below firmware/ that hold one function a file, named as it."""
+WITH_DSP = ("kernels/dsp", *PORTABLE)
+"""The same for cores with DSP instructions: a twin goes before the portable kernel of its name."""
+
+
+def functions(program: NativeProgram) -> tuple[str, ...]:
+    """The C functions that a program names, sorted."""
+    calls = [call for step in program.steps for call in step.lowered.calls]
+    references = {one.name for call in calls for one in call.arguments if isinstance(one, FunctionRef)}
+    return tuple(sorted({call.function for call in calls} | references))
+
+
+def kernel_files(program: NativeProgram, *, has_dsp: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(.c files, .h files) below firmware/, sorted: those of the functions, and all that they lead to."""
+    directories = WITH_DSP if has_dsp else PORTABLE
+    found: set[str] = set()
+    left = [_source(name, directories) for name in functions(program)]
+    while left:
+        path = left.pop()
+        if path is None or path in found:
+            continue
+        found.add(path)
+        text = (firmware_dir() / path).read_text(encoding="utf-8")
+        left += _included(path, text)
+        if path.endswith(".c"):
+            left += [_source(name, directories) for name in re.findall(r"\bsapmcu_\w+", text)]
+    return (
+        tuple(sorted(path for path in found if path.endswith(".c"))),
+        tuple(sorted(path for path in found if path.endswith(".h"))),
+    )
+
+
+def _source(function: str, directories: tuple[str, ...]) -> str | None:
+    """The file of a function; None for names that have none: types, inline functions."""
+    for directory in directories:
+        if (firmware_dir() / directory / f"{function}.c").is_file():
+            return f"{directory}/{function}.c"
+    return None
+
+
+def _included(path: str, text: str) -> Iterator[str]:
+    """Files that a file includes with quotes: beside it, in kernels/ or in include/."""
+    for name in re.findall(r'^#include "([^"]+)"', text, re.MULTILINE):
+        places = (PurePosixPath(path).parent, PurePosixPath("kernels"), PurePosixPath("include"))
+        yield next(str(place / name) for place in places if Path(firmware_dir(), place, name).is_file())
