@@ -42,11 +42,9 @@ def compile_device(directory: Path, model: str) -> Path:
     firmware = firmware_dir()
     sources = [firmware / name for name in ("apps/native/main.c", "engine/sapmcu_serve.c", "port/host/pipe.c")]
     program = directory / "device"
-    subprocess.run(
-        ["gcc", *WARNINGS, "-D_POSIX_C_SOURCE=200809L", "-O1", "-g", *SANITIZERS, f"-I{firmware / 'include'}"]
-        + ['-DSAPMCU_CORE="host"', '-DSAPMCU_BUILD="gcc"', *sources, directory / "adder.c", "-o", program],
-        check=True,
-    )
+    defines = ("-D_POSIX_C_SOURCE=200809L", '-DSAPMCU_CORE="host"', '-DSAPMCU_BUILD="gcc"')
+    options = (*WARNINGS, *defines, "-O1", "-g", *SANITIZERS, f"-I{firmware / 'include'}")
+    subprocess.run(["gcc", *options, *sources, directory / "adder.c", "-o", program], check=True)
     return program
 
 

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Cortex-M in unicorn: core, memory with its protections, semihosting, and what is measured around an invoke."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import unicorn
+from unicorn import arm_const
+
+from sapmcu.ir.firmware import MemoryRegion
+from sapmcu.ir.run import FunctionCost, Measurement
+from sapmcu.run.block_counter import BlockCounter, Counts
+from sapmcu.run.elf import Program
+
+PAGE_BYTES = 4096
+PAINT = 0xA5
+SYSTEM_BASE, SYSTEM_BYTES = 0xE000_0000, 0x10_0000
+"""The private peripheral bus: registers keep what is written to them, and do nothing."""
+BEGIN, END = "sapmcu_begin_invoke", "sapmcu_end_invoke"
+RETURN_ADDRESS = 0xFFFF_FFFE
+
+BKPT_EXCEPTION = 7
+SEMIHOSTING_BKPT = b"\xab\xbe"
+SYS_OPEN, SYS_WRITEC, SYS_WRITE0, SYS_WRITE, SYS_READ = 0x01, 0x03, 0x04, 0x05, 0x06
+SYS_EXIT, SYS_EXIT_EXTENDED = 0x18, 0x20
+APPLICATION_EXIT = 0x20026
+MINUS_ONE = 0xFFFF_FFFF
+CONSOLE = b":tt"
+
+EXCEPTIONS = {1: "undefined instruction", 2: "supervisor call", 3: "prefetch abort", 4: "data abort", 7: "breakpoint"}
+"""Numbers of QEMU 5's target/arm/cpu.h, which unicorn 2 is made of."""
+ACCESSES = {
+    unicorn.UC_MEM_READ_UNMAPPED: "read of no memory",
+    unicorn.UC_MEM_WRITE_UNMAPPED: "write to no memory",
+    unicorn.UC_MEM_FETCH_UNMAPPED: "jump to no memory",
+    unicorn.UC_MEM_READ_PROT: "read of protected memory",
+    unicorn.UC_MEM_WRITE_PROT: "write to flash",
+    unicorn.UC_MEM_FETCH_PROT: "jump to data",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Where and why the program stopped. address: the one that was accessed."""
+
+    what: str
+    pc: int
+    lr: int
+    address: int | None = None
+
+
+class Machine:
+    """Runs one program; `on_invoke` gets the measurement of each invoke as it ends.
+
+    receive(room) and send(data) are the host's ends of the byte stream, console(data) of the text.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        cpu: str,
+        memory: Sequence[MemoryRegion],
+        *,
+        receive: Callable[[int], bytes],
+        send: Callable[[bytes], None],
+        console: Callable[[bytes], None],
+        on_invoke: Callable[[Measurement], None],
+        native: bool | None = None,
+    ) -> None:
+        self.program = program
+        self._receive, self._send, self._console, self._on_invoke = receive, send, console, on_invoke
+        self.fault: Fault | None = None
+        self.exit_code: int | None = None
+        # Without UC_MODE_MCLASS: with it unicorn 2.1.4 takes a Cortex-M33, whatever core is asked for.
+        self.uc: Any = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB, cpu_model(cpu))
+        self._system: dict[int, int] = {}
+        self._map(memory)
+        self.counter = BlockCounter(self.uc, program, native=native)
+        self._ops: list[tuple[int, Counts]] = []
+        self._start: tuple[Counts, int, range] | None = None
+        self._hook()
+
+    def _map(self, memory: Sequence[MemoryRegion]) -> None:
+        for region in memory:
+            size = -(-region.size_bytes // PAGE_BYTES) * PAGE_BYTES
+            access = unicorn.UC_PROT_EXEC if region.executable else unicorn.UC_PROT_WRITE
+            self.uc.mem_map(region.base, size, unicorn.UC_PROT_READ | access)
+            if not region.executable:
+                self.uc.mem_write(region.base, bytes([PAINT]) * size)
+        for address, data in self.program.segments:
+            self.uc.mem_write(address, data)
+        self.uc.mmio_map(SYSTEM_BASE, SYSTEM_BYTES, self._read_system, None, self._write_system, None)
+
+    def _read_system(self, _: Any, offset: int, __: int, ___: Any) -> int:
+        return self._system.get(offset, 0)
+
+    def _write_system(self, _: Any, offset: int, __: int, value: int, ___: Any) -> None:
+        if not 0x1000 <= offset < 0x2000:  # the DWT: its counter doesn't count here
+            self._system[offset] = value
+
+    def _hook(self) -> None:
+        self.uc.hook_add(unicorn.UC_HOOK_INTR, self._interrupt)
+        self.uc.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._bad_access)
+        self.uc.hook_add(unicorn.UC_HOOK_INSN_INVALID, self._bad_instruction)
+        symbols = self.program.symbols
+        if BEGIN in symbols and END in symbols:
+            self._at(symbols[BEGIN] & ~1, self._begin)
+            self._at(symbols[END] & ~1, self._end)
+            for address, indices in self.program.marks.items():
+                self._at(address, partial(self._end_ops, indices))
+
+    def _end_ops(self, indices: tuple[int, ...]) -> None:
+        if self._start is not None:
+            self._ops += [(index, self.counter.counts()) for index in indices]
+
+    def _at(self, address: int, action: Callable[[], None]) -> None:
+        self.uc.hook_add(unicorn.UC_HOOK_CODE, lambda *_: action(), begin=address, end=address)
+
+    def register(self, number: int) -> int:
+        return int(self.uc.reg_read(number))
+
+    # --- Running -----------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """From reset until the program ends (exit_code) or faults (fault)."""
+        stack, entry = struct.unpack("<II", self.uc.mem_read(self.program.vectors, 8))
+        self.uc.reg_write(arm_const.UC_ARM_REG_SP, stack)
+        try:
+            self.uc.emu_start(entry | 1, RETURN_ADDRESS)
+        except unicorn.UcError as error:
+            self._stop(str(error))
+        if self.exit_code is None:
+            self._stop("the program stopped")
+
+    def _stop(self, what: str, address: int | None = None) -> None:
+        """Note the first fault."""
+        if self.fault is None:
+            pc, lr = self.register(arm_const.UC_ARM_REG_PC), self.register(arm_const.UC_ARM_REG_LR)
+            self.fault = Fault(what, pc, lr, address)
+        self.uc.emu_stop()
+
+    def _bad_access(self, _: Any, access: int, address: int, __: int, ___: int, ____: Any) -> bool:
+        self._stop(ACCESSES.get(access, f"access {access}"), address)
+        return False
+
+    def _bad_instruction(self, _: Any, __: Any) -> bool:
+        self._stop("undefined instruction")
+        return False
+
+    def _interrupt(self, _: Any, number: int, __: Any) -> None:
+        pc = self.register(arm_const.UC_ARM_REG_PC)
+        if number != BKPT_EXCEPTION or bytes(self.uc.mem_read(pc, 2)) != SEMIHOSTING_BKPT:
+            self._stop(EXCEPTIONS.get(number, f"exception {number}"))
+            return
+        operation, argument = self.register(arm_const.UC_ARM_REG_R0), self.register(arm_const.UC_ARM_REG_R1)
+        try:
+            result = self._semihosting(operation, argument)
+        except unicorn.UcError as error:
+            self._stop(f"semihosting call {operation:#x}: {error}", argument)
+            return
+        self.uc.reg_write(arm_const.UC_ARM_REG_R0, result)
+        self.uc.reg_write(arm_const.UC_ARM_REG_PC, (pc + 2) | 1)
+
+    def _semihosting(self, operation: int, argument: int) -> int:
+        """Source: Arm "Semihosting for AArch32 and AArch64", 2023Q3, chapter 6. The stream is the only file."""
+        if operation == SYS_WRITE0:
+            self._console(self._text(argument))
+        elif operation == SYS_WRITEC:
+            self._console(bytes(self.uc.mem_read(argument, 1)))
+        elif operation == SYS_OPEN:
+            name, mode, length = self._words(argument, 3)
+            is_console = bytes(self.uc.mem_read(name, length)) == CONSOLE
+            return 1 + mode // 4 if is_console and mode < 8 else MINUS_ONE
+        elif operation == SYS_READ:
+            _, address, room = self._words(argument, 3)
+            data = self._receive(room)
+            self.uc.mem_write(address, data)
+            return room - len(data)
+        elif operation == SYS_WRITE:
+            _, address, length = self._words(argument, 3)
+            self._send(bytes(self.uc.mem_read(address, length)))
+        elif operation in (SYS_EXIT, SYS_EXIT_EXTENDED):
+            reason, code = (argument, 0) if operation == SYS_EXIT else self._words(argument, 2)
+            self.exit_code = code if reason == APPLICATION_EXIT else 1
+            self.uc.emu_stop()
+        else:
+            return MINUS_ONE
+        return 0
+
+    def _words(self, address: int, count: int) -> tuple[int, ...]:
+        return struct.unpack(f"<{count}I", self.uc.mem_read(address, 4 * count))
+
+    def _text(self, address: int) -> bytes:
+        text = bytearray()
+        while byte := self.uc.mem_read(address + len(text), 1)[0]:
+            text.append(byte)
+        return bytes(text)
+
+    # --- Measuring ---------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Paint the free stack; from here on everything counts, but what the caller itself does."""
+        stack = self.register(arm_const.UC_ARM_REG_SP)
+        bottom = self._stack_bottom()
+        self.uc.mem_write(bottom, bytes([PAINT]) * (stack - bottom))
+        caller = self.program.function_at(self.register(arm_const.UC_ARM_REG_LR) & ~1)
+        own = range(caller.start, caller.end) if caller else range(0)
+        self._ops.clear()
+        self._start = self.counter.counts(), stack, own
+
+    def _end(self) -> None:
+        if self._start is None:
+            return
+        (before, stack, own), self._start = self._start, None
+        counted = self.counter.instructions().copy()
+        for function in self.program.functions:
+            if function.name in (BEGIN, END) or function.start == own.start:
+                counted[self._slice(function.start, function.end)] = 0
+        counts = [before, *(counts for _, counts in self._ops), self.counter.counts()]
+        totals = [int(((after - before) * counted).sum()) for after in counts[1:]]
+        self._on_invoke(
+            Measurement(
+                instructions=totals[-1],
+                instructions_by_op=self._by_op(totals),
+                profile=self._profile(counts[-1] - before, counted),
+                stack_bytes=self._stack_used(stack),
+                arena_used_bytes=self._arena_used(),
+            )
+        )
+
+    def _by_op(self, totals: list[int]) -> tuple[int, ...] | None:
+        """Differences of the totals at the marks. An op without a mark of its own counts to the next one."""
+        indices = [index for index, _ in self._ops]
+        if not indices or indices != sorted(set(indices)):
+            return None
+        ends = [*totals[:-2], totals[-1]]  # what follows the last mark is the way back: the last op's
+        costs = dict.fromkeys(range(indices[-1] + 1), 0)
+        costs |= {index: end - start for index, start, end in zip(indices, [0, *ends], ends, strict=False)}
+        return tuple(costs.values())
+
+    def _slice(self, start: int, end: int) -> slice:
+        return slice((start - self.counter.base) // 2, (end - self.counter.base + 1) // 2)
+
+    def _profile(self, runs: Counts, instructions: Counts) -> tuple[FunctionCost, ...]:
+        costs = []
+        for function in self.program.functions:
+            part = self._slice(function.start, function.end)
+            total = int((runs[part] * instructions[part]).sum())
+            if total:
+                costs.append(FunctionCost(function.name, total, int(runs[part.start])))
+        return tuple(sorted(costs, key=lambda cost: (-cost.instructions, cost.name)))
+
+    def _stack_bottom(self) -> int:
+        return self.program.symbols["sapmcu_stack_top"] - self.program.symbols["sapmcu_stack_bytes"]
+
+    def _stack_used(self, stack: int) -> int:
+        """From where the stack was at the beginning to the deepest word that was written."""
+        bottom = self._stack_bottom()
+        data = bytes(self.uc.mem_read(bottom, stack - bottom))
+        return -(-len(data.lstrip(bytes([PAINT]))) // 4) * 4
+
+    def _arena_used(self) -> int:
+        """Up to the last byte that was ever written."""
+        start, end = (self.program.symbols[f"sapmcu_arena_{what}"] for what in ("start", "end"))
+        return len(bytes(self.uc.mem_read(start, end - start)).rstrip(bytes([PAINT])))
+
+
+def cpu_model(name: str) -> int:
+    """m4 -> UC_CPU_ARM_CORTEX_M4."""
+    return int(getattr(arm_const, f"UC_CPU_ARM_CORTEX_{name.upper()}"))
