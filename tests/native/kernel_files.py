@@ -68,14 +68,23 @@ def build_host_server(directory: Path) -> Path:
     return server
 
 
+def cpu_options(compiler: tuple[str, ...], core: str) -> tuple[str, ...]:
+    cpu = core if compiler == GCC else core.replace("-", "_")
+    return (f"-mcpu={cpu}", "-mthumb")
+
+
+def build_objects(directory: Path, compiler: tuple[str, ...], core: str, has_dsp: bool, level: str) -> None:
+    """Compile each kernel and driver into the directory."""
+    options = (*cpu_options(compiler, core), level, *C_OPTIONS, "-fstack-usage", *include_options())
+    run([*compiler, *options, "-c", *source_files(has_dsp)], cwd=directory)
+
+
 def build_image(directory: Path, compiler: tuple[str, ...], core: str, has_dsp: bool, level: str) -> Path:
     """An ELF of all kernels at fixed addresses, without an application."""
     image = directory / f"{core}.elf"
-    names = {"arm-none-eabi-gcc": core}
-    cpu = names.get(compiler[0], core.replace("-", "_"))
     roots = [f"-Wl,-u,{name}" for name in FUNCTIONS]
-    linked = ("-nostartfiles", "-nostdlib", "-Wl,-e,0", f"-Wl,-T,{HERE / 'image.ld'}", *roots)
+    linked = ("-nostdlib", "-Wl,-e,0", f"-Wl,-T,{HERE / 'image.ld'}", *roots)
     support = ("-lgcc",) if compiler == GCC else ()
-    options = (f"-mcpu={cpu}", "-mthumb", level, *C_OPTIONS, *include_options(), *linked)
+    options = (*cpu_options(compiler, core), level, *C_OPTIONS, *include_options(), *linked)
     run([*compiler, *options, *source_files(has_dsp), HERE / "freestanding.c", *support, "-o", image])
     return image

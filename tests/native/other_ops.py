@@ -41,20 +41,32 @@ def run_fully_connected(machine: Machine, graph: Graph, values: Sequence[Array])
     result, source = _result(machine, y), machine.allocate(values[0].tobytes())
     if filters.is_constant:
         fields: dict[str, Value] = {
-            "filter": filters.value, "bias": folded_bias(bias, filters.value, x.zero_point),
-            "multiplier": multipliers.astype(np.int32), "shift": shifts.astype(np.int8),
-            "is_per_channel": int(len(shifts) > 1), "vectors": x.elements // depth, "depth": depth,
-            "out_channels": count, "y_zero_point": y.zero_point,
+            "filter": filters.value,
+            "bias": folded_bias(bias, filters.value, x.zero_point),
+            "multiplier": multipliers.astype(np.int32),
+            "shift": shifts.astype(np.int8),
+            "is_per_channel": int(len(shifts) > 1),
+            "vectors": x.elements // depth,
+            "depth": depth,
+            "out_channels": count,
+            "y_zero_point": y.zero_point,
             **clamping(op.activation),
         }
         params = place(machine, Params("sapmcu_fully_connected_s8_params", fields))
         machine.call("sapmcu_fully_connected_s8", params, source, result)
     else:
         fields = {
-            "bias": bias, "multiplier": int(multipliers[0]), "shift": int(shifts[0]),
-            "rows": x.elements // depth, "depth": depth, "columns": count,
-            "is_x_transposed": 0, "is_y_transposed": 1,
-            "x_zero_point": x.zero_point, "y_zero_point": 0, "z_zero_point": y.zero_point,
+            "bias": bias,
+            "multiplier": int(multipliers[0]),
+            "shift": int(shifts[0]),
+            "rows": x.elements // depth,
+            "depth": depth,
+            "columns": count,
+            "is_x_transposed": 0,
+            "is_y_transposed": 1,
+            "x_zero_point": x.zero_point,
+            "y_zero_point": 0,
+            "z_zero_point": y.zero_point,
             **clamping(op.activation),
         }
         params = place(machine, Params("sapmcu_mat_mul_s8_params", fields))
@@ -84,10 +96,17 @@ def run_batch_mat_mul(machine: Machine, graph: Graph, values: Sequence[Array]) -
     params = Params(
         "sapmcu_mat_mul_s8_params",
         {
-            "bias": None, "multiplier": int(multiplier), "shift": int(shift),
-            "rows": rows, "depth": depth, "columns": columns,
-            "is_x_transposed": int(op.adjoint_x), "is_y_transposed": int(op.adjoint_y),
-            "x_zero_point": x.zero_point, "y_zero_point": y.zero_point, "z_zero_point": z.zero_point,
+            "bias": None,
+            "multiplier": int(multiplier),
+            "shift": int(shift),
+            "rows": rows,
+            "depth": depth,
+            "columns": columns,
+            "is_x_transposed": int(op.adjoint_x),
+            "is_y_transposed": int(op.adjoint_y),
+            "x_zero_point": x.zero_point,
+            "y_zero_point": y.zero_point,
+            "z_zero_point": z.zero_point,
             **clamping(INT8),
         },
     )

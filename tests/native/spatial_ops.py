@@ -58,8 +58,14 @@ def run_images(
     window, stride, dilation, pad_top = geometry
     out_row_bytes = y.shape[2] * y.shape[3]
     rows = {
-        "in_rows": x.shape[1], "out_rows": y.shape[1], "window": window, "stride": stride, "dilation": dilation,
-        "pad_top": pad_top, "in_row_bytes": x.shape[2] * x.shape[3], "out_row_bytes": out_row_bytes,
+        "in_rows": x.shape[1],
+        "out_rows": y.shape[1],
+        "window": window,
+        "stride": stride,
+        "dilation": dilation,
+        "pad_top": pad_top,
+        "in_row_bytes": x.shape[2] * x.shape[3],
+        "out_row_bytes": out_row_bytes,
         "zero_row": zero_row,
     }
     images = []
@@ -90,11 +96,18 @@ def run_conv(machine: Machine, graph: Graph, value: Array) -> Array:
     params = Params(
         "sapmcu_conv2d_s8_params",
         {
-            "filter": filters.value, "bias": folded_bias(bias, filters.value, x.zero_point), "zero_row": zero_row,
+            "filter": filters.value,
+            "bias": folded_bias(bias, filters.value, x.zero_point),
+            "zero_row": zero_row,
             **scaling(x, filters, y, count),
             **windows(op.padding, op.stride, (height, width)),
-            "in_width": x.shape[2], "in_channels": x.shape[3], "out_width": y.shape[2], "out_channels": count,
-            "dilation_width": op.dilation[1], "groups": x.shape[3] // depth, "y_zero_point": y.zero_point,
+            "in_width": x.shape[2],
+            "in_channels": x.shape[3],
+            "out_width": y.shape[2],
+            "out_channels": count,
+            "dilation_width": op.dilation[1],
+            "groups": x.shape[3] // depth,
+            "y_zero_point": y.zero_point,
             **clamping(op.activation),
         },
     )
@@ -112,11 +125,16 @@ def run_depthwise(machine: Machine, graph: Graph, value: Array) -> Array:
     params = Params(
         "sapmcu_depthwise_conv2d_s8_params",
         {
-            "filter": filters.value, "bias": folded_bias(bias, by_channel, x.zero_point), "zero_row": zero_row,
+            "filter": filters.value,
+            "bias": folded_bias(bias, by_channel, x.zero_point),
+            "zero_row": zero_row,
             **scaling(x, filters, y, count),
             **windows(op.padding, op.stride, (height, width)),
-            "in_width": x.shape[2], "in_channels": x.shape[3], "out_width": y.shape[2],
-            "channel_multiplier": count // x.shape[3], "dilation_width": op.dilation[1],
+            "in_width": x.shape[2],
+            "in_channels": x.shape[3],
+            "out_width": y.shape[2],
+            "channel_multiplier": count // x.shape[3],
+            "dilation_width": op.dilation[1],
             "y_zero_point": y.zero_point,
             **clamping(op.activation),
         },
@@ -136,10 +154,16 @@ def run_transpose_conv(machine: Machine, graph: Graph, value: Array) -> Array:
     params = Params(
         "sapmcu_transpose_conv2d_s8_params",
         {
-            "filter": filters.value, "bias": bias, "x_zero_point": x.zero_point, "y_zero_point": y.zero_point,
+            "filter": filters.value,
+            "bias": bias,
+            "x_zero_point": x.zero_point,
+            "y_zero_point": y.zero_point,
             **scaling(x, filters, y, count),
             **windows(op.padding, op.stride, (height, width)),
-            "in_width": x.shape[2], "in_channels": x.shape[3], "out_width": y.shape[2], "out_channels": count,
+            "in_width": x.shape[2],
+            "in_channels": x.shape[3],
+            "out_width": y.shape[2],
+            "out_channels": count,
             **clamping(op.activation),
         },
     )
@@ -156,7 +180,9 @@ def run_pool(machine: Machine, graph: Graph, value: Array) -> Array:
         "sapmcu_pool2d_s8_params",
         {
             **windows(op.padding, op.stride, op.window),
-            "in_width": x.shape[2], "out_width": y.shape[2], "channels": x.shape[3],
+            "in_width": x.shape[2],
+            "out_width": y.shape[2],
+            "channels": x.shape[3],
             **clamping(op.activation),
         },
     )

@@ -18,7 +18,8 @@ STRUCTS: Mapping[str, str] = {
         H:in_rows H:out_rows H:window H:stride H:dilation H:pad_top I:in_row_bytes I:out_row_bytes P:zero_row""",
     "sapmcu_conv2d_s8_params": """
         P:filter P:bias P:multiplier P:shift P:zero_row H:in_width H:in_channels H:out_width H:out_channels
-        H:kernel_height H:kernel_width H:stride_width H:dilation_width H:pad_left H:groups b:y_zero_point b:low b:high""",
+        H:kernel_height H:kernel_width H:stride_width H:dilation_width H:pad_left H:groups b:y_zero_point b:low
+        b:high""",
     "sapmcu_depthwise_conv2d_s8_params": """
         P:filter P:bias P:multiplier P:shift P:zero_row H:in_width H:in_channels H:out_width H:channel_multiplier
         H:kernel_height H:kernel_width H:stride_width H:dilation_width H:pad_left b:y_zero_point b:low b:high""",

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every kernel compiles for every core without a warning, by gcc and by zig's clang, needs little stack and no data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from native.kernel_files import FUNCTIONS, GCC, ZIG, build_objects
+
+CORES = {
+    "cortex-m0plus": False,
+    "cortex-m3": False,
+    "cortex-m4": True,
+    "cortex-m7": True,
+    "cortex-m33": True,
+    "cortex-m55": True,
+}
+"""Whether a core has the DSP extension."""
+
+MAX_STACK_BYTES = 400
+"""Of one function; see -fstack-usage."""
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.needs("arm-none-eabi-gcc")
+def test_gcc_compiles_all_kernels(core: str, tmp_path: Path) -> None:
+    for level in ("-O2", "-Os"):
+        build_objects(tmp_path, GCC, core, CORES[core], level)
+    used = {path.stem: stack_bytes(path) for path in tmp_path.glob("*.su")}
+    assert set(FUNCTIONS) <= set(used)
+    assert max(used.values()) <= MAX_STACK_BYTES, used
+
+
+def stack_bytes(report: Path) -> int:
+    """Of the hungriest function. A line: place:function, bytes, kind; separated by tabs."""
+    rows = [line.split("\t") for line in report.read_text().splitlines()]
+    assert all(kind == "static" for _, _, kind in rows), rows
+    return max(int(count) for _, count, _ in rows)
+
+
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4", "cortex-m55"])
+@pytest.mark.needs("ziglang")
+def test_clang_compiles_all_kernels(core: str, tmp_path: Path) -> None:
+    build_objects(tmp_path, ZIG, core, CORES[core], "-O2")
