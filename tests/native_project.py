@@ -7,12 +7,22 @@ offset 48 and is the second output.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from firmware_project import ORIGIN, write_files
 
 from sapmcu.boards.board import Board, load_board
+from sapmcu.emit.native import emit_model_table, emit_native
 from sapmcu.emit.native_app import emit_native_app
+from sapmcu.emit.native_kernels import kernel_files
+from sapmcu.emit.tflite import write_tflite
+from sapmcu.emit.vectors import emit_testdata
+from sapmcu.ir.graph import Array, Graph
+from sapmcu.ir.vectors import Vector
+from sapmcu.lower import lower_graph
+from sapmcu.reference import run_graph
 
 BYTES = 48
 ARENA_BYTES = 96
@@ -85,6 +95,33 @@ def write_native_project(directory: Path, board: str | Board, model: str | None 
     models = {"sapmcu_adder.c": (model or model_source()).encode()}
     files = emit_native_app(chosen, ARENA_BYTES, models, (), (), ORIGIN)
     write_files(directory / "firmware", files)
+    return directory
+
+
+def write_graph_project(
+    directory: Path, board: str, graph: Graph, inputs: Sequence[Sequence[Array]], patch: Mapping[str, str] | None = None
+) -> Path:
+    """Write what `sapmcu convert` would; patch: what to replace in the model's C. Returns `directory`."""
+    chosen, program, model = load_board(board), lower_graph(graph), write_tflite(graph)
+    sources = {
+        **emit_native(program, hashlib.sha256(model).hexdigest(), ORIGIN),
+        **emit_model_table([program.name], ORIGIN),
+    }
+    source = f"sapmcu_{program.name}.c"
+    for old, new in (patch or {}).items():
+        assert old.encode() in sources[source], old
+        sources[source] = sources[source].replace(old.encode(), new.encode())
+    kernels, headers = kernel_files(program, has_dsp=chosen.dsp)
+    files = emit_native_app(chosen, program.plan.arena_bytes, sources, kernels, headers, ORIGIN)
+    write_files(directory / "firmware", files)
+    values = [run_graph(graph, one) for one in inputs]
+    vectors = [
+        Vector(
+            tuple(one[name].tobytes() for name in graph.inputs), tuple(one[name].tobytes() for name in graph.outputs)
+        )
+        for one in values
+    ]
+    write_files(directory, {"model.tflite": model, **emit_testdata(graph, vectors)})
     return directory
 
 

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `sapmcu build`, `run` and `test` do with a converted project: build its firmware, run it, compare it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from sapmcu.build.firmware import build_firmware
+from sapmcu.build.project import load_project
+from sapmcu.errors import UserError
+from sapmcu.ir.build import Prefer
+from sapmcu.ir.graph import Array, Graph
+from sapmcu.ir.run import Run, TestRun
+from sapmcu.ir.vectors import Vector
+from sapmcu.run.session import Firmware, Session, run_vectors, start, target_of, test_vectors
+
+HINT = "give a directory that `sapmcu convert` wrote"
+DEFAULT_EMULATOR = "unicorn"
+
+
+def build_project(
+    project_dir: Path, emulator: str | None = None, toolchain: str | None = None, prefer: Prefer = Prefer.SPEED
+) -> Firmware:
+    """Build for an emulator, None for the board. Raises: UserError, ToolError."""
+    target = "board" if emulator is None else target_of(emulator)
+    build = build_firmware(project_dir, toolchain, prefer, target=target)
+    return Firmware(load_project(project_dir / "firmware"), build)
+
+
+def default_emulator(project_dir: Path) -> str:
+    """unicorn where it has the core, else QEMU. Raises: UserError."""
+    return "qemu" if load_project(project_dir / "firmware").unicorn_cpu is None else DEFAULT_EMULATOR
+
+
+def run_project(
+    project_dir: Path,
+    emulator: str | None = None,
+    inputs: Sequence[Path] | None = None,
+    *,
+    toolchain: str | None = None,
+    prefer: Prefer = Prefer.SPEED,
+) -> Run:
+    """Build and run once: the first test vector, or the user's own inputs, one .npy file each.
+
+    Raises: UserError, ToolError.
+    """
+    chosen = emulator or default_emulator(project_dir)
+    vectors = load_vectors(project_dir)[:1]
+    if inputs is not None:
+        vectors = (Vector(tuple(map(_load_input, inputs)), ()),)
+    firmware = build_project(project_dir, chosen, toolchain, prefer)
+    return run_vectors(firmware, chosen, vectors, compare=inputs is None)
+
+
+def test_project(
+    project_dir: Path, emulator: str | None = None, *, toolchain: str | None = None, prefer: Prefer = Prefer.SPEED
+) -> TestRun:
+    """Build and run all of testdata/; the first difference says which op is the first to differ, if that can be told.
+
+    Raises: UserError, ToolError.
+    """
+    chosen = emulator or default_emulator(project_dir)
+    vectors = load_vectors(project_dir)
+    firmware = build_project(project_dir, chosen, toolchain, prefer)
+    done = test_vectors(firmware, chosen, vectors)
+    difference = done.first_difference
+    if difference is None:
+        return done
+    op = first_different_op(firmware, chosen, project_dir, vectors[difference.vector])
+    located = replace(difference, op=op)
+    results = [replace(one, difference=located) if one.vector == located.vector else one for one in done.results]
+    return replace(done, results=tuple(results))
+
+
+test_project.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's
+
+
+@contextmanager
+def running_project(project_dir: Path, emulator: str | None = None, toolchain: str | None = None) -> Iterator[Session]:
+    """The project's firmware, built and running. Raises: UserError, ToolError."""
+    chosen = emulator or default_emulator(project_dir)
+    with start(build_project(project_dir, chosen, toolchain), chosen) as session:
+        yield session
+
+
+def load_vectors(project_dir: Path) -> tuple[Vector, ...]:
+    """testdata/, as `sapmcu convert` writes it. Raises: UserError."""
+    directory = project_dir / "testdata"
+    try:
+        description = json.loads((directory / "vectors.json").read_bytes())
+        names = [[one["file"] for one in description[role]] for role in ("inputs", "outputs")]
+        return tuple(
+            Vector(*(tuple((directory / f"{number:04}{name[4:]}").read_bytes() for name in role) for role in names))
+            for number in range(description["vectors"])
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{directory} can't be read: {error}", hint=HINT) from error
+
+
+def _load_input(path: Path) -> bytes:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} can't be read: {error}", hint="numpy.save writes such files") from error
+    return np.ascontiguousarray(array).tobytes()
+
+
+def first_different_op(firmware: Firmware, emulator: str, project_dir: Path, vector: Vector) -> int | None:
+    """Index of the first op whose result in the arena isn't the reference's.
+
+    None where nothing can be compared: the firmware is of another model than project_dir/model.tflite, or can't stop
+    behind an op, or the reference lacks an op.
+    """
+    from sapmcu.frontends.tflite import read_tflite
+    from sapmcu.lower.graph import lower_graph
+    from sapmcu.reference import run_graph
+
+    path = project_dir / "model.tflite"
+    try:
+        model = path.read_bytes()
+        graph = read_tflite(model, path.stem, str(path))
+        values = run_graph(graph, _arrays(graph, vector))
+        offsets = lower_graph(graph).plan.offset_bytes
+    except (OSError, UserError):
+        return None
+    with start(firmware, emulator) as session:
+        identity = session.device.identify()
+        if identity.op_count != len(graph.ops) or identity.sha256 != hashlib.sha256(model).hexdigest():
+            return None
+        for index, op in enumerate(graph.ops):
+            for number, data in enumerate(vector.inputs):
+                session.device.write_input(number, data)
+            session.device.run(index + 1)
+            for name in op.outputs:
+                expected = values[name].tobytes()
+                if name in offsets and session.device.read_arena(offsets[name], len(expected)) != expected:
+                    return index
+    return None
+
+
+def _arrays(graph: Graph, vector: Vector) -> list[Array]:
+    tensors = [graph.tensors[name] for name in graph.inputs]
+    return [
+        np.frombuffer(data, tensor.dtype.numpy).reshape(tensor.shape)
+        for tensor, data in zip(tensors, vector.inputs, strict=True)
+    ]

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pytest plugin: fixture `sapmcu_device`, the firmware of a converted project, running in an emulator.
+
+def test_zero(sapmcu_device):
+    sapmcu_device.write_input(0, bytes(490))
+    sapmcu_device.run()
+    assert sapmcu_device.read_output(0, 12) == EXPECTED
+
+pytest --sapmcu-project kws-stm32h7 --sapmcu-emulator qemu
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from sapmcu.run.protocol import Device
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("sapmcu")
+    group.addoption("--sapmcu-project", metavar="DIR", help="the directory that `sapmcu convert` wrote")
+    group.addoption("--sapmcu-emulator", choices=["unicorn", "qemu"], help="default: unicorn where it has the core")
+    group.addoption("--sapmcu-toolchain", choices=["gcc", "zig"], help="default: gcc where it is installed")
+
+
+@pytest.fixture(scope="session")
+def sapmcu_device(request: pytest.FixtureRequest) -> Iterator[Device]:
+    """The running firmware: write_input, run, read_output, read_counters. One for all tests."""
+    from sapmcu.emulation import running_project
+    from sapmcu.errors import UserError
+
+    project = request.config.getoption("--sapmcu-project")
+    if project is None:
+        pytest.fail("sapmcu_device needs --sapmcu-project DIR", pytrace=False)
+    try:
+        with running_project(
+            Path(project),
+            request.config.getoption("--sapmcu-emulator"),
+            request.config.getoption("--sapmcu-toolchain"),
+        ) as session:
+            yield session.device
+    except UserError as error:
+        pytest.fail("\n".join(filter(None, (error.message, *error.details, error.hint))), pytrace=False)

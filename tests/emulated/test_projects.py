@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A converted project from its directory to the verdict: run, test, JUnit, the pytest fixture."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from native_project import write_graph_project
+from small_graphs import residual
+
+from sapmcu.emulation import load_vectors, run_project, test_project
+from sapmcu.errors import UserError
+from sapmcu.ir.graph import Array
+from sapmcu.ir.run import Difference
+from sapmcu.lower import lower_graph
+from sapmcu.report.junit import describe_difference, render_junit
+
+BOARD = "nucleo_f446re"
+pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "unicorn")
+EMULATORS = ["unicorn", pytest.param("qemu", marks=pytest.mark.needs("qemu-system-arm"))]
+
+
+def inputs(count: int = 3) -> list[tuple[Array, ...]]:
+    random = np.random.default_rng(1)
+    return [(random.integers(-128, 128, (1, 4, 4, 2), np.int8),) for _ in range(count)]
+
+
+def project(directory: Path, patch: dict[str, str] | None = None) -> Path:
+    return write_graph_project(directory, BOARD, residual(), inputs(), patch)
+
+
+def spoil(directory: Path) -> Path:
+    """A firmware whose op 1 gives a wrong byte."""
+    offset = lower_graph(residual()).plan.offset_bytes["b"]
+    wrong = f"((volatile char *)sapmcu_residual_model.arena)[{offset + 5}] ^= 16; SAPMCU_END_OP(1);"
+    return project(directory, {"SAPMCU_END_OP(1);": wrong})
+
+
+@pytest.mark.parametrize("emulator", EMULATORS)
+def test_run_gives_the_expected_bytes_and_the_figures(tmp_path: Path, emulator: str) -> None:
+    run = run_project(project(tmp_path), emulator)
+    assert run.outputs_equal is True and run.emulator == emulator
+    assert run.outputs == (load_vectors(tmp_path)[0].outputs,)
+    assert run.measurement.instructions is not None
+    assert 0 < run.stack_bytes < 1024 and run.code_bytes < 16384 and run.static_bytes == 8
+    assert run.arena_bytes == lower_graph(residual()).plan.arena_bytes
+
+
+def test_run_takes_the_users_inputs(tmp_path: Path) -> None:
+    project(tmp_path)
+    np.save(tmp_path / "x.npy", inputs()[2][0])
+    run = run_project(tmp_path, inputs=[tmp_path / "x.npy"])
+    assert run.outputs_equal is None
+    assert run.outputs == (load_vectors(tmp_path)[2].outputs,)
+
+
+def test_an_input_of_the_wrong_size_is_refused(tmp_path: Path) -> None:
+    project(tmp_path)
+    np.save(tmp_path / "x.npy", np.zeros(31, np.int8))
+    with pytest.raises(UserError, match=r"the inputs have \[31\] bytes; residual takes \[32\]"):
+        run_project(tmp_path, inputs=[tmp_path / "x.npy"])
+    with pytest.raises(UserError, match="can't be read"):
+        run_project(tmp_path, inputs=[tmp_path / "model.tflite"])
+
+
+@pytest.mark.parametrize("emulator", EMULATORS)
+def test_all_vectors_of_a_right_firmware_are_equal(tmp_path: Path, emulator: str) -> None:
+    done = test_project(project(tmp_path), emulator)
+    assert len(done.results) == 3 and done.first_difference is None
+
+
+@pytest.mark.parametrize("emulator", EMULATORS)
+def test_the_first_op_that_differs_is_found(tmp_path: Path, emulator: str) -> None:
+    difference = test_project(spoil(tmp_path), emulator).first_difference
+    assert difference is not None and difference.op == 1
+    assert (difference.vector, difference.output, difference.index) == (0, 0, 5)
+
+
+def test_without_the_model_the_op_stays_unknown(tmp_path: Path) -> None:
+    spoil(tmp_path)
+    (tmp_path / "model.tflite").unlink()
+    difference = test_project(tmp_path).first_difference
+    assert difference is not None and difference.op is None
+
+
+def test_junit_has_a_case_for_each_vector(tmp_path: Path) -> None:
+    suite = ElementTree.fromstring(render_junit(test_project(spoil(tmp_path))))[0]
+    assert (suite.attrib["tests"], suite.attrib["failures"]) == ("3", "3")
+    assert [case.attrib["name"] for case in suite] == ["vector 0", "vector 1", "vector 2"]
+    assert "op 1 is the first to differ" in suite[0][0].attrib["message"]
+
+
+def test_a_difference_is_one_line() -> None:
+    line = "vector 2: output 0 byte 5: expected 1, got 255"
+    assert describe_difference(Difference(2, 0, 5, 1, 255)) == line
+    assert describe_difference(Difference(2, 0, 5, 1, 255, op=3)) == f"{line}; op 3 is the first to differ"
+
+
+def test_a_directory_without_vectors_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="testdata can't be read"):
+        load_vectors(tmp_path)
+
+
+PLUGIN = ("-p", "no:sapmcu", "-p", "sapmcu.pytest_plugin", "-p", "no:cacheprovider")
+"""By its module: the entry point is there only where sapmcu was installed with it."""
+USERS_TEST = """
+from pathlib import Path
+
+def test_vector(sapmcu_device):
+    data = Path("project/testdata")
+    sapmcu_device.write_input(0, (data / "0000_input_0.bin").read_bytes())
+    sapmcu_device.run()
+    assert sapmcu_device.read_output(0, 32) == (data / "0000_output_0.bin").read_bytes()
+"""
+
+
+def pytest_of_a_user(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    (directory / "test_firmware.py").write_text(USERS_TEST)
+    command = [sys.executable, "-m", "pytest", *PLUGIN, "-q", "--rootdir", str(directory), *options]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+
+
+def test_the_fixture_serves_a_users_tests(tmp_path: Path) -> None:
+    project(tmp_path / "project")
+    done = pytest_of_a_user(tmp_path, "--sapmcu-project", "project", "test_firmware.py")
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_fixture_says_what_it_lacks(tmp_path: Path) -> None:
+    done = pytest_of_a_user(tmp_path, "test_firmware.py")
+    assert done.returncode == 1 and "needs --sapmcu-project DIR" in done.stdout
+    done = pytest_of_a_user(tmp_path, "--sapmcu-project", "nowhere", "test_firmware.py")
+    assert "build.json can't be read" in done.stdout
