@@ -30,8 +30,9 @@ setup: .venv/complete ## make .venv with sapmcu and all its extras
 setup-test: setup
 	@.ci/apt-install $(APT_TEST)
 
-demo: setup ## convert a trained network and print the report
+demo: setup ## convert a trained network, build its firmware and run it in an emulator
 	$(BIN)/sapmcu convert $(DEMO_MODEL) --board $(DEMO_BOARD) -o demo --force
+	$(BIN)/sapmcu run demo
 
 test: setup-test ## run all tests
 	OPENBLAS_NUM_THREADS=1 $(PYTEST) -n 2 --dist worksteal

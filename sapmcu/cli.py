@@ -38,6 +38,7 @@ def cli() -> None:
     \b
     sapmcu convert model.h5 --board stm32h7     int8 model, memory report, firmware project
     sapmcu memory model.tflite                  what the model needs, op by op
+    sapmcu build|run|test DIR                   its firmware: built, run and tested in an emulator
     sapmcu boards                               what boards sapmcu knows
     """
 
@@ -96,6 +97,81 @@ def boards(name: str | None, as_json: bool) -> None:
 
     found = all_boards() if name is None else (load_board(name),)
     click.echo(json_text(boards_json(found)) if as_json else render_boards(found))
+
+
+PROJECT = click.argument("project", type=click.Path(path_type=Path))
+TOOLCHAIN = click.option("--toolchain", type=click.Choice(["gcc", "zig"]), help="Default: gcc where it is installed.")
+PREFER = click.option("--prefer", type=click.Choice(["speed", "size"]), default="speed", show_default=True)
+EMULATOR = click.option(
+    "--emulator", type=click.Choice(["unicorn", "qemu"]), help="Default: unicorn where it has the core."
+)
+
+
+@cli.command()
+@PROJECT
+@TOOLCHAIN
+@PREFER
+@JSON
+def build(project: Path, toolchain: str | None, prefer: str, as_json: bool) -> None:
+    """Build the firmware of PROJECT, a directory that convert wrote: ELF, .bin, .hex, sizes."""
+    from sapmcu.emulation import build_project
+    from sapmcu.ir.build import Prefer
+    from sapmcu.report.firmware import build_json, render_build
+    from sapmcu.report.json import json_text
+
+    made = build_project(project, None, toolchain, Prefer(prefer)).build
+    click.echo(json_text(build_json(made)) if as_json else render_build(made))
+
+
+@cli.command()
+@PROJECT
+@EMULATOR
+@click.option("--input", "inputs", type=click.Path(path_type=Path), multiple=True, help="Your own input, .npy; repeat.")
+@click.option("--profile", is_flag=True, help="List the functions that take the most instructions.")
+@TOOLCHAIN
+@PREFER
+@JSON
+def run(project: Path, inputs: tuple[Path, ...], profile: bool, as_json: bool, **options: Any) -> None:
+    """Build PROJECT's firmware and run one inference in an emulator."""
+    from sapmcu.emulation import run_project
+    from sapmcu.ir.build import Prefer
+    from sapmcu.report.firmware import render_run, run_json
+    from sapmcu.report.json import json_text
+
+    options["prefer"] = Prefer(options["prefer"])
+    done = run_project(project, inputs=inputs or None, **options)
+    click.echo(json_text(run_json(done)) if as_json else render_run(done, profile=profile))
+    if done.outputs_equal is False:
+        raise UserError(
+            f"{project}: the outputs differ from those in testdata/", hint=f"sapmcu test {project} says where"
+        )
+
+
+@cli.command()
+@PROJECT
+@EMULATOR
+@click.option("--junit", type=click.Path(path_type=Path), help="Write the results as JUnit XML here.")
+@TOOLCHAIN
+@PREFER
+@JSON
+def test(project: Path, junit: Path | None, as_json: bool, **options: Any) -> None:
+    """Run all test vectors of PROJECT in an emulator and compare every byte."""
+    from sapmcu.emulation import test_project
+    from sapmcu.ir.build import Prefer
+    from sapmcu.report.firmware import render_test, test_json
+    from sapmcu.report.json import json_text
+    from sapmcu.report.junit import write_junit
+
+    options["prefer"] = Prefer(options["prefer"])
+    done = test_project(project, **options)
+    if junit is not None:
+        write_junit(done, junit)
+    click.echo(json_text(test_json(done)) if as_json else render_test(done))
+    if done.first_difference is not None:
+        raise UserError(
+            f"{project}: the firmware's outputs differ from those in testdata/",
+            hint="convert again if testdata/ or the firmware were changed; else please report it as a bug in sapmcu",
+        )
 
 
 def _command() -> str:

@@ -10,24 +10,28 @@ from itertools import islice
 from pathlib import Path
 
 from sapmcu import __version__
-from sapmcu.boards.board import load_board
+from sapmcu.boards.board import Board, load_board
 from sapmcu.boards.fit import board_fit, check_fit
+from sapmcu.boards.placement import largest_arena_bytes
 from sapmcu.emit.directory import check_target, write_directory
+from sapmcu.emit.firmware import Deployment, emit_firmware
 from sapmcu.emit.origin import Origin
-from sapmcu.emit.project import emit_project
 from sapmcu.emit.tflite import write_tflite
 from sapmcu.errors import UserError
 from sapmcu.execution import check_execution, executor
 from sapmcu.frontends.source import load_source
 from sapmcu.frontends.tflite import read_tflite
+from sapmcu.ir.build import Engine
 from sapmcu.ir.check import verify_graph
-from sapmcu.ir.conversion import Conversion, Interface, Rewrite
+from sapmcu.ir.conversion import Conversion, Interface, NativeArena, Rewrite
 from sapmcu.ir.graph import Array, Graph, Tensor
 from sapmcu.ir.memory import Fit, Kernels, MemoryReport
+from sapmcu.ir.native import NativeProgram
 from sapmcu.ir.ops import Opaque
 from sapmcu.ir.source import ModelFormat, Samples, Source
 from sapmcu.ir.text import dump_text
 from sapmcu.ir.tflite import op_code
+from sapmcu.lower import lower_graph
 from sapmcu.passes import PASSES
 from sapmcu.passes.int8_interface import int8_interface
 from sapmcu.plan.memory import plan_memory
@@ -77,8 +81,9 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     graph, rewrites = rewrite(as_read, options.dump_ir)
     model = write_tflite(graph)
     memory = plan_memory(graph, len(model), target_for(Kernels(options.kernels), dsp=board.dsp, mve=board.mve))
+    program, reason = lower(graph)
     fit = board_fit(board, memory)
-    check_fit(fit, memory)
+    engines = fitting_engines(board, fit, memory, program)
     progress(f"checking {VECTORS} inputs")
     inputs = make_inputs(graph, quantized_samples(graph, samples), VECTORS)
     is_mended = any(one.mends for one in rewrites)
@@ -89,10 +94,13 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         accuracy = measure_accuracy(
             source, graph, model, samples, execute=executor(graph, model), per_layer=options.per_layer
         )
-    origin = Origin(__version__, options.command)
     files = {
         "model.tflite": model,
-        **emit_project(graph, model, board, memory.tflm.required_bytes, vectors[:KEPT_VECTORS], origin),
+        **emit_firmware(
+            Deployment(graph, model, board, vectors[:KEPT_VECTORS], Origin(__version__, options.command)),
+            memory.tflm.required_bytes if Engine.TFLM in engines else None,
+            program if Engine.NATIVE in engines else None,
+        ),
     }
     result = Conversion(
         model=source.path.name,
@@ -109,7 +117,9 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         rewrites=rewrites,
         check=check,
         accuracy=accuracy,
-        warnings=warnings(samples, graph, memory),
+        engines=engines,
+        native=None if program is None else NativeArena(program.plan.arena_bytes, program.plan.bound_bytes),
+        warnings=(*warnings(samples, graph, memory), *engine_warnings(engines, fit, memory, reason)),
         files=tuple(sorted([*files, "report.json"])),
         out=out,
     )
@@ -118,6 +128,36 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     report = json_text(conversion_json(result)) + "\n"
     write_directory(out, {**files, "report.json": report.encode()}, force=options.force)
     return result
+
+
+def lower(graph: Graph) -> tuple[NativeProgram | None, str]:
+    """The graph for the native engine; None and the reason where it has an op that the engine can't run."""
+    try:
+        return lower_graph(graph), ""
+    except UserError as error:
+        return None, error.message
+
+
+def fitting_engines(board: Board, fit: Fit, memory: MemoryReport, program: NativeProgram | None) -> tuple[Engine, ...]:
+    """The engines with which the model fits the board. Raises: UserError where it is none."""
+    engines = []
+    if program is not None and program.plan.arena_bytes <= largest_arena_bytes(board):
+        engines.append(Engine.NATIVE)
+    if fit.fits:
+        engines.append(Engine.TFLM)
+    if not engines:
+        check_fit(fit, memory)
+    return tuple(engines)
+
+
+def engine_warnings(engines: Sequence[Engine], fit: Fit, memory: MemoryReport, reason: str) -> tuple[str, ...]:
+    """Why an engine's firmware isn't there."""
+    if Engine.NATIVE not in engines:
+        return (f"no firmware for the native engine: {reason or 'its arena has no place on the board'}",)
+    if Engine.TFLM not in engines:
+        need = f"{memory.tflm.required_bytes:,} bytes of SRAM and {memory.flash_bytes:,} of flash"
+        return (f"no firmware for TFLM: it needs {need}, which {fit.board} lacks",)
+    return ()
 
 
 def quantize(source: Source, options: ConvertOptions, progress: Progress) -> tuple[bytes, str | None, Samples | None]:

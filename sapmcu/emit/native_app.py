@@ -50,16 +50,16 @@ def emit_native_app(
     """
     placement = place_memory(board, arena_bytes, stack_bytes)
     counters = {**BOARD_COUNTER}
-    targets = {"board": _target(board, placement, "ld", BOARD_COUNTER, ())}
-    files = {f"ld/{name}": data for name, data in _linker_files(board, placement, origin)}
+    targets = {"board": _target(board, placement, "ld/native", BOARD_COUNTER, ())}
+    files = {f"ld/native/{name}": data for name, data in _linker_files(board, placement, origin)}
     machine = emulated_board(board)
     if machine is not None:
         twin = place_memory(machine, arena_bytes, stack_bytes)
         base = FPGAIO_BASES.get(machine.emulator.qemu_machine)
         counter, defines = (BOARD_COUNTER, ()) if base is None else (MPS_COUNTER, (f"SAPMCU_FPGAIO_BASE={base:#x}u",))
-        targets["qemu"] = _target(machine, twin, "ld/qemu", counter, defines)
+        targets["qemu"] = _target(machine, twin, "ld/native-qemu", counter, defines)
         counters.update(counter)
-        files.update({f"ld/qemu/{name}": data for name, data in _linker_files(machine, twin, origin)})
+        files.update({f"ld/native-qemu/{name}": data for name, data in _linker_files(machine, twin, origin)})
     sources = sorted(name for name in models if name.endswith(".c"))
     project = FirmwareProject(
         board=board.name,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sapmcu.ir.build import Engine
 from sapmcu.ir.memory import Fit, MemoryReport
 from sapmcu.ir.vectors import ExecutionCheck
 
@@ -41,9 +42,18 @@ class Rewrite:
         return not self.mends and (self.ops_before, self.tensors_before) == (self.ops_after, self.tensors_after)
 
 
+@dataclass(frozen=True, slots=True)
+class NativeArena:
+    """What the native engine needs beside its stack, input and output included; bound: no such plan is smaller."""
+
+    arena_bytes: int
+    bound_bytes: int
+
+
 @dataclass(frozen=True)
 class Conversion:
-    """accuracy, samples: None for a model that came in int8. sha256: of the written model.tflite."""
+    """accuracy, samples: None for a model that came in int8. sha256: of the written model.tflite. engines: those that
+    firmware/ has files for; native: None where the native engine lacks an op."""
 
     model: str
     format: str
@@ -59,6 +69,8 @@ class Conversion:
     rewrites: tuple[Rewrite, ...]
     check: ExecutionCheck
     accuracy: Accuracy | None
+    engines: tuple[Engine, ...]
+    native: NativeArena | None
     warnings: tuple[str, ...]
     files: tuple[str, ...]
     out: Path

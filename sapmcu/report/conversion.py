@@ -21,10 +21,18 @@ def render_conversion(result: Conversion, *, width: int | None = None) -> str:
     parts: list[RenderableType] = [Text(title), Text(), facts(_about(result))]
     if result.accuracy is not None and result.accuracy.layers:
         parts += [Text(), _layer_table(result.accuracy.layers)]
-    parts += [Text(), op_table(memory), Text(), memory_facts(memory, result.fit), Text()]
+    parts += [Text(), op_table(memory), Text(), memory_facts(memory, result.fit)]
+    parts += [facts(_native(result)), Text()]
     parts += [Text(f"warning: {warning}") for warning in result.warnings]
-    parts += [Text(f"wrote {len(result.files)} files to {result.out}/; firmware/README.md there says how to build")]
+    parts += [Text(f"wrote {len(result.files)} files to {result.out}/; sapmcu run {result.out} runs its firmware")]
     return render(*parts, width=width)
+
+
+def _native(result: Conversion) -> list[tuple[str, str, str]]:
+    if result.native is None:
+        return []
+    best = "optimal for this order" if result.native.arena_bytes == result.native.bound_bytes else "best found"
+    return [("native arena", number(result.native.arena_bytes), f"bytes, all of them activations; {best}")]
 
 
 def _about(result: Conversion) -> list[tuple[str, str, str]]:

@@ -85,6 +85,8 @@ def conversion_json(result: Conversion) -> dict[str, Any]:
         "rewrites": [asdict(one) for one in result.rewrites if not one.is_identity],
         "check": asdict(result.check),
         "accuracy": None if result.accuracy is None else asdict(result.accuracy),
+        "engines": [engine.value for engine in result.engines],
+        "native": None if result.native is None else asdict(result.native),
         "warnings": list(result.warnings),
         "files": list(result.files),
     }

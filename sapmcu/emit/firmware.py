@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""firmware/ and testdata/ of all engines that a model fits with: what they share is one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sapmcu.boards.board import Board
+from sapmcu.emit.native_project import emit_native_project
+from sapmcu.emit.origin import Origin
+from sapmcu.emit.project import emit_project
+from sapmcu.ir.graph import Graph
+from sapmcu.ir.native import NativeProgram
+from sapmcu.ir.vectors import Vector
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What every engine's firmware is made of. model: the .tflite file of graph."""
+
+    graph: Graph
+    model: bytes
+    board: Board
+    vectors: tuple[Vector, ...]
+    origin: Origin
+
+
+def emit_firmware(what: Deployment, tflm_arena_bytes: int | None, program: NativeProgram | None) -> dict[str, bytes]:
+    """Path relative to the output directory -> bytes. None for an engine leaves it out.
+
+    Raises: UserError where an arena has no place on the board, or TFLM lacks an op.
+    """
+    files: dict[str, bytes] = {}
+    if tflm_arena_bytes is not None:
+        files = emit_project(what.graph, what.model, what.board, tflm_arena_bytes, what.vectors, what.origin)
+    if program is not None:
+        native = emit_native_project(what.graph, what.model, what.board, what.vectors, what.origin, program)
+        assert all(files.get(path, data) == data for path, data in native.items()), "the engines' files collide"
+        files |= native
+    return files

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages of `sapmcu build`, `run` and `test`, and their JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from sapmcu.ir.build import Build
+from sapmcu.ir.run import Run, TestRun
+from sapmcu.report.junit import describe_difference
+from sapmcu.report.terminal import columns, facts, number, render
+
+SHOWN_FUNCTIONS = 12
+SHOWN_SYMBOLS = 8
+
+
+def render_build(build: Build, *, width: int | None = None) -> str:
+    """What the firmware takes of flash and SRAM, and the files."""
+    sizes = build.sizes
+    rows = [
+        ("flash", number(sizes.flash_bytes), f"code {number(sizes.code_bytes)}, model {number(sizes.model_bytes)}, "
+         f"data {number(sizes.data_bytes)}"),
+        ("SRAM", number(sizes.sram_bytes), f"arena {number(sizes.arena_bytes)}, stack {number(sizes.stack_bytes)} "
+         f"reserved, data {number(sizes.data_bytes + sizes.bss_bytes)}"),
+    ]  # fmt: skip
+    largest = sorted(sizes.symbols, key=lambda one: (-one.size_bytes, one.name))
+    code = [one for one in largest if one.is_function][:SHOWN_SYMBOLS]
+    table = columns(("function", "bytes"), [(one.name, number(one.size_bytes)) for one in code], right=(1,))
+    title = f"{build.engine} engine, {build.toolchain}, --prefer {build.prefer}"
+    return render(Text(title), Text(), facts(rows), Text(), table, Text(), Text(f"wrote {build.elf}"), width=width)
+
+
+def render_run(run: Run, *, profile: bool = False, width: int | None = None) -> str:
+    """One inference: equal or not, instructions, memory."""
+    measurement = run.measurement
+    equal = {True: "yes", False: "NO", None: "-"}[run.outputs_equal]
+    counted = "not counted" if measurement.instructions is None else number(measurement.instructions)
+    rows = [
+        ("outputs equal", equal, "to those that TFLM gives" if run.outputs_equal is not None else "nothing to compare"),
+        ("instructions", counted, f"one inference on {run.identity.core} in {run.emulator}"),
+        ("code", number(run.code_bytes), "bytes, without the model"),
+        ("model", number(run.model_bytes), "bytes of constants"),
+        ("arena", number(run.arena_bytes), "bytes, input and output included"),
+        ("stack", number(run.stack_bytes), "bytes at the most, below the call"),
+        ("static", number(run.static_bytes), "bytes of data beside the arena"),
+    ]
+    parts: list[RenderableType] = [Text(f"{run.identity.model}: {run.identity.engine} engine"), Text(), facts(rows)]
+    if profile and measurement.profile:
+        shown = measurement.profile[:SHOWN_FUNCTIONS]
+        table = [(one.name, number(one.instructions), number(one.calls)) for one in shown]
+        return render(*parts, Text(), columns(("function", "instructions", "calls"), table, right=(1, 2)), width=width)
+    return render(*parts, width=width)
+
+
+def render_test(run: TestRun, *, width: int | None = None) -> str:
+    """How many vectors are equal, and the first difference."""
+    equal = sum(one.difference is None for one in run.results)
+    place = f"{run.identity.model} on {run.identity.core} in {run.emulator}"
+    lines = [Text(f"{place}: {equal} of {len(run.results)} vectors equal in every byte")]
+    if run.first_difference is not None:
+        lines.append(Text(describe_difference(run.first_difference)))
+    return render(*lines, width=width)
+
+
+def build_json(build: Build) -> dict[str, Any]:
+    sizes = build.sizes
+    return {
+        "engine": build.engine.value,
+        "toolchain": build.toolchain,
+        "prefer": build.prefer.value,
+        "elf": str(build.elf),
+        "code_bytes": sizes.code_bytes,
+        "model_bytes": sizes.model_bytes,
+        "data_bytes": sizes.data_bytes,
+        "bss_bytes": sizes.bss_bytes,
+        "arena_bytes": sizes.arena_bytes,
+        "stack_bytes": sizes.stack_bytes,
+        "sections": [asdict(one) for one in sizes.sections],
+        "symbols": [asdict(one) for one in sizes.symbols],
+        "frames": [asdict(one) for one in build.frames],
+    }
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """What `sapmcu run --json` prints."""
+    measurement = run.measurement
+    by_op = measurement.instructions_by_op
+    return {
+        "emulator": run.emulator,
+        "core": run.identity.core,
+        "engine": run.identity.engine,
+        "model": run.identity.model,
+        "outputs_equal": run.outputs_equal,
+        "outputs": [[list(output) for output in one] for one in run.outputs],
+        "instructions": measurement.instructions,
+        "instructions_by_op": None if by_op is None else list(by_op),
+        "profile": [asdict(one) for one in measurement.profile],
+        "code_bytes": run.code_bytes,
+        "model_bytes": run.model_bytes,
+        "arena_bytes": run.arena_bytes,
+        "stack_bytes": run.stack_bytes,
+        "static_bytes": run.static_bytes,
+    }
+
+
+def test_json(run: TestRun) -> dict[str, Any]:
+    """What `sapmcu test --json` prints."""
+    return {
+        "emulator": run.emulator,
+        "core": run.identity.core,
+        "engine": run.identity.engine,
+        "model": run.identity.model,
+        "vectors": len(run.results),
+        "differences": [asdict(one.difference) for one in run.results if one.difference is not None],
+    }
