@@ -30,6 +30,19 @@ NARROW_TYPES = ("int8_t", "uint8_t", "int16_t", "uint16_t")
 """Their arrays are aligned to words, so that kernels can load several numbers at once."""
 
 
+Names = dict[Constant | Params, str]
+
+END_OP = (
+    "/* Behind each op: a mark for emulators, and the end of a run of just so many ops. */",
+    "#define END_OP(index)                                                                                        \\",
+    "    SAPMCU_END_OP(index);                                                                                    \\",
+    "    if (count == (index) + 1) {                                                                              \\",
+    "        return 0;                                                                                            \\",
+    "    }",
+    "",
+)
+
+
 def c_identifier(name: str) -> str:
     """A model's name as the part of C identifiers and file names that tells models apart."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "model"
@@ -75,6 +88,13 @@ class _Source:
     def macro(self) -> str:
         return f"SAPMCU_{self.model.upper()}"
 
+    def names(self) -> Names:
+        """The identifier of each constant and struct."""
+        return {
+            **{one: name for name, one in self.program.constants.items()},
+            **{one: name for name, one in self.program.params.items()},
+        }
+
     def title(self, what: str) -> list[str]:
         lines = (f"{what} {c_comment(self.program.name)}.", *self.origin.lines, f"SHA-256 of the model: {self.sha256}")
         return block_comment(lines)
@@ -118,10 +138,7 @@ class _Source:
 
     def data(self) -> Iterator[str]:
         """Constants and structs under the op that uses them first."""
-        names: dict[Constant | Params, str] = {
-            **{one: name for name, one in self.program.constants.items()},
-            **{one: name for name, one in self.program.params.items()},
-        }
+        names = self.names()
         done: set[str] = set()
         for step in self.program.steps:
             lines: list[str] = []
@@ -136,28 +153,25 @@ class _Source:
 
     def run(self) -> Iterator[str]:
         """One list for both: the compiler drops the comparisons with `count` where all ops run."""
-        names: dict[Constant | Params, str] = {
-            **{one: name for name, one in self.program.constants.items()},
-            **{one: name for name, one in self.program.params.items()},
-        }
+        names = self.names()
+        yield from END_OP
         yield "__attribute__((always_inline)) static inline int run(uint32_t count) {"
+        yield from ("    if (count == 0) {", "        return 0;", "    }", "")
         for step in self.program.steps:
             nothing = "" if step.lowered.calls else ": the same bytes, nothing to do"
             yield f"    /* {c_comment(step.comment + nothing)} */"
-            yield from (f"    if (count == {step.index}) {{", "        return 0;", "    }")
             for call in step.lowered.calls:
                 yield from self.call(step, call, names)
-            yield f"    SAPMCU_END_OP({step.index});"
-        if not self.program.steps:
-            yield "    (void)count;"
+            yield f"    END_OP({step.index});"
+            yield ""
         yield "    return 0;"
         yield "}"
 
-    def call(self, step: Step, call: Call, names: dict[Constant | Params, str]) -> Iterator[str]:
+    def call(self, step: Step, call: Call, names: Names) -> Iterator[str]:
         arguments = [self.argument(step, one, names) for one in call.arguments]
         yield from wrapped(f"    {call.function}(", arguments, ");")
 
-    def argument(self, step: Step, argument: Argument, names: dict[Constant | Params, str]) -> str:
+    def argument(self, step: Step, argument: Argument, names: Names) -> str:
         if argument is None:
             return "NULL"
         if isinstance(argument, int):
@@ -239,7 +253,7 @@ def _tensor_macros(prefix: str, tensors: Sequence[Tensor]) -> Iterator[str]:
             yield f"#define {prefix}_{index}_ZERO_POINT {c_integer(tensor.zero_point)}"
 
 
-def _definitions(value: Constant | Params, names: dict[Constant | Params, str], done: set[str]) -> list[str]:
+def _definitions(value: Constant | Params, names: Names, done: set[str]) -> list[str]:
     """The lines that define a constant or struct, and before it what it points to; nothing that is done already."""
     if names[value] in done:
         return []
@@ -251,8 +265,16 @@ def _definitions(value: Constant | Params, names: dict[Constant | Params, str], 
     lines = []
     for constant in _pointed_to(value):
         lines += _definitions(constant, names, done)
-    fields = [f".{name} = {_value(field, names)}" for name, field in value.fields]
-    return [*lines, *wrapped(f"static const {value.c_type} {names[value]} = {{", fields, "};")]
+    return [*lines, *wrapped(f"static const {value.c_type} {names[value]} = {{", list(_fields(value, names)), "};")]
+
+
+def _fields(params: Params, names: Names, prefix: str = "") -> Iterator[str]:
+    """Designated initialisers; those of a struct inside the struct have its name before theirs."""
+    for name, value in params.fields:
+        if isinstance(value, Params):
+            yield from _fields(value, names, f"{prefix}.{name}")
+        else:
+            yield f"{prefix}.{name} = {_value(value, names)}"
 
 
 def _pointed_to(value: Value) -> Iterator[Constant]:
@@ -263,14 +285,10 @@ def _pointed_to(value: Value) -> Iterator[Constant]:
             yield from _pointed_to(field)
 
 
-def _value(value: Value, names: dict[Constant | Params, str]) -> str:
+def _value(value: Element | Constant | None, names: Names) -> str:
     if value is None:
         return "NULL"
-    if isinstance(value, Constant):
-        return names[value]
-    if isinstance(value, Params):
-        return c_list(f".{name} = {_value(field, names)}" for name, field in value.fields)
-    return _element(value)
+    return names[value] if isinstance(value, Constant) else _element(value)
 
 
 def _element(value: Element, c_type: str = "") -> str:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sapmcu.ir import ops
 from sapmcu.ir.activation import type_range
 from sapmcu.ir.graph import Tensor
@@ -64,14 +66,15 @@ def _with_variable_filter(x: Tensor, filters: Tensor, bias: Tensor | None, y: Te
     return Lowered((Call("sapmcu_mat_mul_s8", HEADER, (params, address(x), address(filters), address(y))),))
 
 
+@dataclass(frozen=True, slots=True)
 class _Matrices:
     """Sizes of one product [rows, depth] · [depth, columns]."""
 
-    def __init__(
-        self, rows: int, depth: int, columns: int, is_x_transposed: bool = False, is_y_transposed: bool = False
-    ) -> None:
-        self.sizes = (("rows", rows), ("depth", depth), ("columns", columns))
-        self.orders = (("is_x_transposed", int(is_x_transposed)), ("is_y_transposed", int(is_y_transposed)))
+    rows: int
+    depth: int
+    columns: int
+    is_x_transposed: bool = False
+    is_y_transposed: bool = False
 
     def params(self, bias: Constant | None, x: Tensor, y: Tensor, y_zero_point: int, z: Tensor, clamp: Range) -> Params:
         multipliers, shifts = channel_factors(x, y, z)
@@ -81,8 +84,11 @@ class _Matrices:
                 ("bias", bias),
                 ("multiplier", int(multipliers[0])),
                 ("shift", int(shifts[0])),
-                *self.sizes,
-                *self.orders,
+                ("rows", self.rows),
+                ("depth", self.depth),
+                ("columns", self.columns),
+                ("is_x_transposed", int(self.is_x_transposed)),
+                ("is_y_transposed", int(self.is_y_transposed)),
                 ("x_zero_point", x.zero_point),
                 ("y_zero_point", y_zero_point),
                 ("z_zero_point", z.zero_point),

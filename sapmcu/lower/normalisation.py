@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from sapmcu.ir import ops
-from sapmcu.ir.graph import Tensor
-from sapmcu.ir.native import Call, Constant, Lowered, Params, Value
+from sapmcu.ir.graph import Array, Tensor
+from sapmcu.ir.native import Call, Lowered, Params, Value
 from sapmcu.lower.table import Operands, Results, address, array_constant, in_place, lowering, need_int8, operand
 from sapmcu.reference.fixed_point import quantize_multiplier, rounding_divide_by_pot
 from sapmcu.reference.softmax import SUM_BITS, difference_form, scaled_differences
@@ -23,34 +25,35 @@ def _call(family: str, header: str, fields: tuple[tuple[str, Value], ...], x: Te
     return Lowered((call,), in_place=in_place(y, x))
 
 
-def _tables(factor: float) -> tuple[Constant, Constant, Constant]:
-    """(−d · factor in Q5.26, e^ of it in Q0.31, the same in Q12.19) for d from 0 to 255."""
-    scaled, exponentials = (table[::-1] for table in scaled_differences(factor))
-    return (
-        array_constant(scaled, "scaled", "int32_t"),
-        array_constant(exponentials, "exponentials", "int32_t"),
-        array_constant(rounding_divide_by_pot(exponentials, SUM_BITS), "exponentials", "int32_t"),
-    )
+def _tables(factor: float) -> tuple[Array, Array]:
+    """(−d · factor in Q5.26, e^ of it in Q0.31) for d from 0 to 255."""
+    scaled, exponentials = scaled_differences(factor)
+    return scaled[::-1], exponentials[::-1]
 
 
 @lowering(ops.Softmax)
 def softmax(op: ops.Softmax, operands: Operands, results: Results) -> Lowered:
     x, (y,) = operand(operands), results
     need_int8(x, y)
-    _, exponentials, _ = _tables(op.beta * x.scale)
-    return _call("softmax", "sapmcu/softmax.h", (("exponentials", exponentials),), x, y)
+    _, exponentials = _tables(op.beta * x.scale)
+    entries = np.flatnonzero(exponentials)[-1] + 1  # no flash for the zeros behind
+    table = array_constant(exponentials[:entries], "exponentials", "int32_t")
+    return _call("softmax", "sapmcu/softmax.h", (("exponentials", table), ("entries", int(entries))), x, y)
 
 
 @lowering(ops.LogSoftmax)
 def log_softmax(op: ops.LogSoftmax, operands: Operands, results: Results) -> Lowered:
     x, (y,) = operand(operands), results
     need_int8(x, y)
-    scaled, _, exponentials = _tables(x.scale)
+    scaled, exponentials = _tables(x.scale)
     forward, forward_shift, limit = difference_form(x.scale)
     multiplier, shift = quantize_multiplier(2 ** (31 - forward_shift) / forward)
     fields: tuple[tuple[str, Value], ...] = (
-        ("exponentials", exponentials),
-        ("scaled", scaled),
+        (
+            "exponentials",
+            array_constant(rounding_divide_by_pot(exponentials, SUM_BITS), "exponentials", "int32_t"),
+        ),
+        ("scaled", array_constant(scaled, "scaled", "int32_t")),
         ("limit", limit),
         ("multiplier", multiplier),
         ("shift", shift),

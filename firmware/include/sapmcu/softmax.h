@@ -13,7 +13,8 @@ extern "C" {
 /* A table holds, for differences d = 0..255 of a number to the largest of its row, e^(-d * scale) and the
  * like. */
 typedef struct {
-    const int32_t *exponentials; /* [256], Q0.31; 0 where Q5.26 doesn't hold d * scale */
+    const int32_t *exponentials; /* [entries], Q0.31 */
+    uint32_t entries;            /* 1..256; from this d on e^(-d * scale) is 0 */
     uint32_t rows, length;
 } sapmcu_softmax_s8_params;
 

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random ops of every kind in one firmware on an emulated Cortex-M4F: the reference's bytes, every tensor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from firmware_project import ORIGIN, write_files
+from native_data.families import FAMILIES, expected_values, inputs_of
+from native_data.host import assert_all_equal, examples, joined
+
+from sapmcu.boards.board import load_board
+from sapmcu.build.firmware import build_firmware
+from sapmcu.build.project import load_project
+from sapmcu.emit.native_project import emit_native_project
+from sapmcu.ir.check import graph_violations
+from sapmcu.ir.vectors import Vector
+from sapmcu.lower import lower_graph
+from sapmcu.run.session import Firmware, invoke, start
+
+pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "unicorn")
+
+EXAMPLES = 6
+ROUNDS = 3
+
+
+def test_emulated_m4_equals_reference(tmp_path: Path) -> None:
+    singles = [one for family in FAMILIES.values() for strategy in family for one in examples(strategy, EXAMPLES)]
+    singles = [graph for graph in singles if not list(graph_violations(graph))]
+    graph = joined(singles)
+    program = lower_graph(graph, is_each_kept=True)
+    generator = np.random.default_rng(2)
+    rounds = []
+    for kind in range(ROUNDS):
+        inputs, expected = {}, {}
+        for number, single in enumerate(singles):
+            given = inputs_of(single, generator, kind)
+            inputs.update({f"{number}:{name}": one for name, one in zip(single.inputs, given, strict=True)})
+            expected.update({f"{number}:{name}": one for name, one in (expected_values(single, given) or {}).items()})
+        rounds.append((inputs, expected))
+    no_outputs = tuple(bytes(graph.tensors[name].size_bytes) for name in graph.outputs)
+    vectors = [Vector(tuple(inputs[name].tobytes() for name in graph.inputs), no_outputs) for inputs, _ in rounds]
+    write_files(tmp_path, emit_native_project(graph, b"", load_board("mps2_an386"), vectors[:1], ORIGIN, program))
+    firmware = Firmware(load_project(tmp_path / "firmware"), build_firmware(tmp_path, "gcc"))
+    with start(firmware, "unicorn") as session:
+        identity = session.device.identify()
+        for vector, (_, expected) in zip(vectors, rounds, strict=True):
+            invoke(session.device, identity, vector)
+            arena = session.device.read_arena(0, identity.arena_bytes)
+            assert_all_equal(graph, program, arena, expected)
