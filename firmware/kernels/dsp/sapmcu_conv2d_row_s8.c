@@ -92,21 +92,14 @@ static const sapmcu_span_2x2 *first_spans(windows *w) {
     return &w->spans[1];
 }
 
-/* The results of a channel whose shift is no right one, in both pixels. */
-static __attribute__((noinline)) void scale_up(int32_t *sum0, int32_t *sum1, int32_t multiplier,
-                                               int32_t shift, int32_t zero_point) {
-    *sum0 = sapmcu_requantize_s8(*sum0, multiplier, shift, zero_point, INT8_MIN, INT8_MAX);
-    *sum1 = sapmcu_requantize_s8(*sum1, multiplier, shift, zero_point, INT8_MIN, INT8_MAX);
-}
-
-/* The results of a channel in both pixels. */
-static inline void requantize(int32_t *sum0, int32_t *sum1, int32_t multiplier, int32_t shift,
-                              int32_t zero_point) {
-    if (shift < 0) {
-        *sum0 = sapmcu_requantize_down_dsp(*sum0, multiplier, shift, zero_point);
-        *sum1 = sapmcu_requantize_down_dsp(*sum1, multiplier, shift, zero_point);
-    } else {
-        scale_up(sum0, sum1, multiplier, shift, zero_point);
+/* The results of two channels, of which not both have a right shift. */
+static __attribute__((noinline)) void requantize_any(int32_t sum[2][2], const int32_t *multiplier,
+                                                     const int8_t *shift, uint32_t second,
+                                                     int32_t zero_point) {
+    for (uint32_t i = 0; i < 2; i++) {
+        const uint32_t o = i * second;
+        sum[0][i] = sapmcu_requantize_s8(sum[0][i], multiplier[o], shift[o], zero_point, INT8_MIN, INT8_MAX);
+        sum[1][i] = sapmcu_requantize_s8(sum[1][i], multiplier[o], shift[o], zero_point, INT8_MIN, INT8_MAX);
     }
 }
 
@@ -137,19 +130,29 @@ static void compute_pixels(windows *w, uint32_t o, uint32_t count, int8_t *y0, i
             }
             products.spans_end = first_spans(w);
         }
-        int32_t *const sum0 = products.sum[0], *const sum1 = products.sum[1];
-        requantize(&sum0[0], &sum1[0], multiplier[0], shift[0], zero_point);
-        requantize(&sum0[1], &sum1[1], multiplier[second], shift[second], zero_point);
-        if (is_clamped) {
-            for (uint32_t i = 0; i < 2; i++) {
-                sum0[i] = sapmcu_clamp(sum0[i], low, high);
-                sum1[i] = sapmcu_clamp(sum1[i], low, high);
-            }
+        int32_t y00 = products.sum[0][0], y01 = products.sum[0][1];
+        int32_t y10 = products.sum[1][0], y11 = products.sum[1][1];
+        const int32_t shift0 = shift[0], shift1 = shift[second];
+        if ((shift0 & shift1) < 0) {
+            y00 = sapmcu_requantize_down_dsp(y00, multiplier[0], shift0, zero_point);
+            y10 = sapmcu_requantize_down_dsp(y10, multiplier[0], shift0, zero_point);
+            y01 = sapmcu_requantize_down_dsp(y01, multiplier[second], shift1, zero_point);
+            y11 = sapmcu_requantize_down_dsp(y11, multiplier[second], shift1, zero_point);
+        } else {
+            requantize_any(products.sum, multiplier, shift, second, zero_point);
+            y00 = products.sum[0][0], y01 = products.sum[0][1];
+            y10 = products.sum[1][0], y11 = products.sum[1][1];
         }
-        y0[0] = (int8_t)sum0[0];
-        y1[0] = (int8_t)sum1[0];
-        y0[second] = (int8_t)sum0[1];
-        y1[second] = (int8_t)sum1[1];
+        if (is_clamped) {
+            y00 = sapmcu_clamp(y00, low, high);
+            y01 = sapmcu_clamp(y01, low, high);
+            y10 = sapmcu_clamp(y10, low, high);
+            y11 = sapmcu_clamp(y11, low, high);
+        }
+        y0[0] = (int8_t)y00;
+        y1[0] = (int8_t)y10;
+        y0[second] = (int8_t)y01;
+        y1[second] = (int8_t)y11;
         filter += 2 * w->filter_bytes;
         bias += 2;
         multiplier += 2;

@@ -36,14 +36,27 @@ static void next_taps(window *w) {
     }
 }
 
+static void first_taps(window *w) {
+    w->row = w->tap = 0;
+    next_taps(w);
+}
+
 /* On to the next taps; 0 if that were all: then back to the first. */
 static __attribute__((noinline)) int advance(window *w) {
-    const int has_more = w->row < w->params->kernel_height;
-    if (!has_more) {
-        w->row = w->tap = 0;
+    if (w->row < w->params->kernel_height) {
+        next_taps(w);
+        return 1;
     }
-    next_taps(w);
-    return has_more;
+    first_taps(w);
+    return 0;
+}
+
+/* The taps of the next pixel, if both lie within the image. */
+static void move_taps(window *w) {
+    const uint32_t step = (uint32_t)w->params->stride_width * w->params->in_channels;
+    for (uint32_t i = 0; i < w->count; i++) {
+        w->taps[i] += step;
+    }
 }
 
 /* A tap of four channels: 12 instructions. In assembly, since gcc spills what it loads ahead. */
@@ -98,15 +111,13 @@ static int32_t add_taps_of_one(int32_t sum, const window *w, uint32_t o) {
     return sum;
 }
 
-/* All channels of a pixel. */
+/* All channels of a pixel, whose first taps are known. */
 static void compute_pixel(window *w, int8_t *y) {
     const sapmcu_depthwise_conv2d_s8_params *const p = w->params;
     const sapmcu_clamp_s8x4 clamp = sapmcu_make_clamp(p->low, p->high);
     const uint32_t in_fours = p->channel_multiplier == 1 ? w->out_channels & ~3U : 0;
-    uint32_t o = 0;
-    w->row = w->tap = 0;
-    next_taps(w);
     const int is_complete = w->row == p->kernel_height;
+    uint32_t o = 0;
     for (; o < in_fours; o += 4) {
         const int32_t *const bias = p->bias + o;
         int32_t sum[4] = {bias[0], bias[1], bias[2], bias[3]};
@@ -132,10 +143,19 @@ void sapmcu_depthwise_conv2d_row_s8(const void *params, const int8_t *const *row
     w.params = p;
     w.rows = rows;
     w.out_channels = (uint32_t)p->in_channels * p->channel_multiplier;
+    const int32_t reach = (p->kernel_width - 1) * p->dilation_width;
+    int was_inside = 0;
     w.column = -(int32_t)p->pad_left;
     for (uint32_t ox = 0; ox < p->out_width; ox++) {
+        const int is_inside = w.column >= 0 && w.column + reach < p->in_width;
+        if (is_inside && was_inside && w.row == p->kernel_height) {
+            move_taps(&w);
+        } else {
+            first_taps(&w);
+        }
         compute_pixel(&w, y);
         y += w.out_channels;
         w.column += p->stride_width;
+        was_inside = is_inside;
     }
 }

@@ -41,15 +41,21 @@ static inline void sapmcu_sums_dsp(const sapmcu_sum_s8_params *p, const sapmcu_b
                                    const int8_t *x, const int8_t *y, int8_t *z, int32_t sign) {
     const sapmcu_raise raise_x = sapmcu_make_raise(p->x_multiplier, p->x_shift, p->x_zero_point);
     const sapmcu_raise raise_y = sapmcu_make_raise(p->y_multiplier, p->y_shift, p->y_zero_point);
-    const int32_t rounding = 2 * p->z_zero_point + 1, low = p->low, high = p->high;
-    const int8_t *const end = z + run->count;
+    const int32_t rounding = 2 * p->z_zero_point + 1, z_multiplier = p->z_multiplier, z_right = ~p->z_shift;
+    const uint32_t x_step = run->x_step, y_step = run->y_step;
+    int8_t *const start = z, *const end = z + run->count;
     while (z < end) {
         const int32_t sum = sapmcu_raised(raise_x, *x) + sign * sapmcu_raised(raise_y, *y);
-        const int32_t scaled = sapmcu_rounding_high_mul_dsp(2 * sum, p->z_multiplier);
-        const int32_t halves = (scaled + (scaled >> 31)) >> ~p->z_shift;
-        *z++ = sapmcu_clamp(sapmcu_saturate_half_s8(__qadd(halves, rounding)), low, high);
-        x += run->x_step;
-        y += run->y_step;
+        const int32_t scaled = sapmcu_rounding_high_mul_dsp(2 * sum, z_multiplier);
+        const int32_t halves = (scaled + (scaled >> 31)) >> z_right;
+        *z++ = (int8_t)sapmcu_saturate_half_s8(__qadd(halves, rounding));
+        x += x_step;
+        y += y_step;
+    }
+    if (p->low > INT8_MIN || p->high < INT8_MAX) { /* seldom; above registers are short */
+        for (z = start; z < end; z++) {
+            *z = sapmcu_clamp(*z, p->low, p->high);
+        }
     }
 }
 
