@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from native_data.host import Models, assert_all_equal, spread, tensor_value
+from native_data.host import Models, assert_all_equal, joined, spread, tensor_value
 from single_op import constant, graph_of, tensor
 from strategies_data import int32
 
@@ -111,13 +111,69 @@ def test_l2_normalization_over_the_longest_row(zero_point: int, value: int, libr
 
 
 @needs_gcc
-def test_each_of_256_numbers_over_rows_of_all_lengths_up_to_9(library: Path, tmp_path: Path) -> None:
-    """Softmax of a few numbers, where each share has many bits."""
-    x, y = tensor("x", (256, 9), scale=0.05), tensor("y", (256, 9), "int8", 1 / 256, -128)
-    values = np.full((256, 9), -128, np.int8)
-    for row in range(256):
-        values[row, : 1 + row % 9] = np.random.default_rng(row).integers(-128, 128, 1 + row % 9)
+def test_softmax_of_three_numbers_that_are_close(library: Path, tmp_path: Path) -> None:
+    """Shares of many values, next to halves too, where the last step of Newton and Raphson decides."""
+    x, y = tensor("x", (40_000, 3), scale=0.01), tensor("y", (40_000, 3), "int8", 1 / 256, -128)
+    values = np.random.default_rng(3).integers(-128, 128, (40_000, 3), np.int8)
     assert_equal(graph_of(ops.Softmax(("x",), ("y",), 1.0), x, y), [values], library, tmp_path)
+
+
+SHAPE = (2, 3, 2, 3, 2, 3)
+
+
+@needs_gcc
+@pytest.mark.parametrize("axes", [[0, 2, 4], [1, 3, 5], [0, 1, 4], [3], [0, 1, 2, 3, 4, 5]])
+def test_reductions_over_any_axes_of_six(axes: list[int], library: Path, tmp_path: Path) -> None:
+    kept = [1 if axis in axes else size for axis, size in enumerate(SHAPE)]
+    graphs = []
+    for kind in (ops.Mean, ops.Sum, ops.ReduceMax, ops.ReduceMin):
+        is_like = kind in (ops.ReduceMax, ops.ReduceMin)
+        y = tensor("y", kept, "int8", *((0.5, 3) if is_like else (0.8, -5)))
+        graphs.append(graph_of(kind(("x", "a"), ("y",), True), tensor("x", SHAPE, "int8", 0.5, 3), int32("a", axes), y))
+    values = np.random.default_rng(4).integers(-128, 128, SHAPE, np.int8)
+    assert_equal(joined(graphs), [values] * len(graphs), library, tmp_path)
+
+
+@needs_gcc
+def test_slopes_along_any_axes(library: Path, tmp_path: Path) -> None:
+    graphs, generator = [], np.random.default_rng(5)
+    shape = (2, 3, 4, 5)
+    for slopes in [(5,), (4, 1), (3, 1, 1), (3, 1, 5), (3, 4, 1), (2, 1, 1, 1), (2, 3, 4, 5)]:
+        alpha = constant("alpha", generator.integers(-128, 128, slopes, np.int8), Quantization((0.01,), (-7,)))
+        tensors = tensor("x", shape, "int8", 0.5, 9), alpha, tensor("y", shape, "int8", 0.7, -9)
+        graphs.append(graph_of(ops.PRelu(("x", "alpha"), ("y",)), *tensors))
+    values = [generator.integers(-128, 128, shape, np.int8) for _ in graphs]
+    assert_equal(joined(graphs), values, library, tmp_path)
+
+
+@needs_gcc
+@pytest.mark.parametrize("y_type", ["int8", "int16", "int32"])
+def test_changes_of_integer_type(y_type: str, library: Path, tmp_path: Path) -> None:
+    graphs, values = [], []
+    for x_type in ("int8", "int16", "int32"):
+        if "int8" not in (x_type, y_type):
+            continue
+        zero = {"int8": -11, "int16": 0, "int32": 1000}
+        for scale in (0.3, 7.0):
+            x, y = (
+                tensor("x", (500,), x_type, scale, zero[x_type]),
+                tensor("y", (500,), y_type, 0.11, zero[y_type] // 3),
+            )
+            graphs.append(graph_of(ops.Quantize(("x",), ("y",)), x, y))
+            values.append(np.linspace(-120, 120, 500).astype(x.dtype.numpy))
+            graphs.append(graphs[-1])
+            limits = np.iinfo(x_type)
+            values.append(np.linspace(limits.min, limits.max, 500).astype(x.dtype.numpy))
+    assert_equal(joined(graphs), values, library, tmp_path)
+
+
+@needs_gcc
+def test_gather_in_batches(library: Path, tmp_path: Path) -> None:
+    x, y = tensor("x", (3, 2, 4, 5)), tensor("y", (3, 2, 6, 5))
+    p = tensor("p", (3, 6), "int32", None)
+    generator = np.random.default_rng(6)
+    values = [generator.integers(-128, 128, x.shape, np.int8), generator.integers(0, 4, (3, 6), np.int32)]
+    assert_equal(graph_of(ops.Gather(("x", "p"), ("y",), 2, 1), x, p, y), values, library, tmp_path)
 
 
 def refusal(graph: Graph) -> str:

@@ -17,7 +17,7 @@ from sapmcu.lower import lower_graph
 
 pytestmark = pytest.mark.needs("gcc")
 
-EXAMPLES = int(os.environ.get("SAPMCU_NATIVE_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("SAPMCU_NATIVE_EXAMPLES", "25"))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
