@@ -12,6 +12,7 @@ from elftools.elf.elffile import ELFFile
 from sapmcu.build.image import binary, image_parts, intel_hex
 from sapmcu.build.project import load_project
 from sapmcu.build.sizes import frames, measure
+from sapmcu.build.stack import worst_stack_bytes
 from sapmcu.build.toolchain import Toolchain, find_toolchain, optimisation
 from sapmcu.errors import UserError
 from sapmcu.ir.build import Build, Engine, Prefer
@@ -43,6 +44,7 @@ def build_firmware(
     build_log.write_text(log)
     model_objects = [path for source, path in objects.items() if source in project.model_sources]
     sizes = measure(elf, model_objects)
+    found = frames(elf, list(objects.values()), sizes.symbols)
     return Build(
         engine=Engine.NATIVE,
         target=target,
@@ -53,7 +55,8 @@ def build_firmware(
         map=elf.with_suffix(".map"),
         log=build_log,
         sizes=sizes,
-        frames=frames(elf, list(objects.values()), sizes.symbols),
+        frames=found,
+        worst_stack_bytes=worst_stack_bytes(elf, list(objects.values()), model_objects, found),
     )
 
 

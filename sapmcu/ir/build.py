@@ -87,7 +87,11 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One firmware for one target ("board", "qemu"). frames: largest first; empty where the compiler said nothing."""
+    """One firmware for one target ("board", "qemu"). frames: largest first; empty where the compiler said nothing.
+
+    worst_stack_bytes: the most that one inference can take below its caller, by the graph of calls; None where that
+    isn't known.
+    """
 
     engine: Engine
     target: str
@@ -100,3 +104,4 @@ class Build:
     log: Path
     sizes: Sizes
     frames: tuple[FrameSize, ...]
+    worst_stack_bytes: int | None

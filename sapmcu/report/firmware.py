@@ -26,6 +26,8 @@ def render_build(build: Build, *, width: int | None = None) -> str:
          f"data {number(sizes.data_bytes)}"),
         ("SRAM", number(sizes.sram_bytes), f"arena {number(sizes.arena_bytes)}, stack {number(sizes.stack_bytes)} "
          f"reserved, data {number(sizes.data_bytes + sizes.bss_bytes)}"),
+        ("worst stack", "unknown" if build.worst_stack_bytes is None else number(build.worst_stack_bytes),
+         "of one inference, by the graph of calls; interrupts come on top"),
     ]  # fmt: skip
     largest = sorted(sizes.symbols, key=lambda one: (-one.size_bytes, one.name))
     code = [one for one in largest if one.is_function][:SHOWN_SYMBOLS]
@@ -82,6 +84,7 @@ def build_json(build: Build) -> dict[str, Any]:
         "sections": [asdict(one) for one in sizes.sections],
         "symbols": [asdict(one) for one in sizes.symbols],
         "frames": [asdict(one) for one in build.frames],
+        "worst_stack_bytes": build.worst_stack_bytes,
     }
 
 
