@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Applications around native models: the minimal one, and one of two models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from firmware_project import C_OPTIONS, ORIGIN, WARNINGS, run, run_qemu, write_files
+from native_data.small_net import small_net
+from reference_models import ROOT
+from strategies import varied_inputs
+
+from sapmcu.boards.board import load_board
+from sapmcu.build.firmware import build_firmware
+from sapmcu.build.project import load_project
+from sapmcu.emit.native import emit_model_table, emit_native
+from sapmcu.emit.native_app import emit_native_app
+from sapmcu.emit.native_kernels import kernel_files
+from sapmcu.firmware_files import firmware_dir
+from sapmcu.frontends.tflite import load_tflite
+from sapmcu.ir.graph import Array, Graph
+from sapmcu.lower import lower_graph
+from sapmcu.reference import run_graph
+from sapmcu.run.protocol import Device
+from sapmcu.run.session import Firmware, start
+
+SHA256 = bytes(32).hex()
+MINIMAL = firmware_dir() / "apps" / "minimal" / "main.c"
+
+
+def dscnn() -> Graph:
+    return load_tflite(ROOT / "models/fashion_mnist/dscnn.tflite")
+
+
+def write_models(directory: Path, board: str, graphs: list[Graph]) -> None:
+    """One firmware of all graphs."""
+    chosen, programs = load_board(board), [lower_graph(graph) for graph in graphs]
+    sources = emit_model_table([one.name for one in programs], ORIGIN)
+    kernels: set[str] = set()
+    headers: set[str] = set()
+    for program in programs:
+        sources |= emit_native(program, SHA256, ORIGIN)
+        for found, files in zip((kernels, headers), kernel_files(program, has_dsp=chosen.dsp), strict=True):
+            found.update(files)
+    arena_bytes = sum(one.plan.arena_bytes + 16 for one in programs)
+    files = emit_native_app(chosen, arena_bytes, sources, sorted(kernels), sorted(headers), ORIGIN)
+    write_files(directory / "firmware", files)
+
+
+def camera() -> Array:
+    """What the minimal application reads and quantizes."""
+    real = (np.arange(28 * 28) * 37 % 256 / 255).astype(np.float32)
+    q = np.floor(real / np.float32(1 / 255) + np.float32(0.5)) - 128
+    return q.clip(-128, 127).astype(np.int8).reshape(1, 28, 28, 1)
+
+
+def printed() -> str:
+    """What the minimal application prints if its scores are the reference's."""
+    graph = dscnn()
+    scores = run_graph(graph, [camera()])[graph.outputs[0]].ravel().astype(int) + 128
+    return "".join(f"class {index}: {score:03}/256\n" for index, score in enumerate(scores))
+
+
+@pytest.mark.needs("arm-none-eabi-gcc", "qemu-system-arm")
+def test_the_minimal_application_gives_the_scores_of_the_reference(tmp_path: Path) -> None:
+    board = load_board("mps2_an386")
+    write_models(tmp_path, board.name, [dscnn()])
+    (tmp_path / "firmware" / "main.c").write_bytes(MINIMAL.read_bytes())
+    assert run_qemu(board, build_firmware(tmp_path, "gcc").elf) == (0, printed())
+
+
+@pytest.mark.needs("g++")
+def test_the_minimal_application_is_cpp_too(tmp_path: Path) -> None:
+    write_files(tmp_path, emit_native(lower_graph(dscnn()), SHA256, ORIGIN))
+    includes = (f"-I{tmp_path}", f"-I{firmware_dir() / 'include'}")
+    run(["g++", "-std=c++11", *WARNINGS, *includes, "-fsyntax-only", "-x", "c++", MINIMAL])
+
+
+@pytest.mark.needs("gcc")
+def test_the_minimal_application_runs_on_a_host(tmp_path: Path) -> None:
+    program, firmware = lower_graph(dscnn()), firmware_dir()
+    write_files(tmp_path, emit_native(program, SHA256, ORIGIN))
+    kernels = [firmware / one for one in kernel_files(program, has_dsp=False)[0]]
+    includes = (f"-I{tmp_path}", f"-I{firmware / 'include'}")
+    sources = (MINIMAL, tmp_path / "sapmcu_dscnn.c", firmware / "port/host/pipe.c", *kernels)
+    run(["gcc", *C_OPTIONS, *includes, *sources, "-o", tmp_path / "minimal"])
+    assert run([tmp_path / "minimal"]) == printed()
+
+
+@pytest.mark.needs("arm-none-eabi-gcc", "unicorn")
+def test_two_models_in_one_firmware_run_right_in_turn(tmp_path: Path) -> None:
+    graphs = [small_net(), dscnn()]
+    write_models(tmp_path, "nucleo_f446re", graphs)
+    built = Firmware(load_project(tmp_path / "firmware"), build_firmware(tmp_path, "gcc"))
+    with start(built, "unicorn") as session:
+        for _ in range(2):
+            for index, graph in enumerate(graphs):
+                device = Device(session.device._stream, index)
+                identity = device.identify()
+                assert (identity.model, identity.model_count) == (graph.name, 2)
+                values = varied_inputs(graph, np.random.default_rng(1))[0]
+                for number, value in enumerate(values):
+                    device.write_input(number, value.tobytes())
+                device.run()
+                expected = run_graph(graph, values)
+                for number, name in enumerate(graph.outputs):
+                    assert device.read_output(number, expected[name].nbytes) == expected[name].tobytes()
