@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from sapmcu.ir.cost import MACS
 from sapmcu.ir.tflite import FORMATS
+from sapmcu.lower import LOWER
 from sapmcu.reference import EVALUATE
 
 HEAD = """# Supported ops
@@ -14,10 +15,10 @@ sapmcu knows the ops below: it checks their operands, computes them in numpy wit
 reference kernels do (int8 where nothing else is said), and counts their MACs.
 
 Any other op of a model stays **opaque**: the memory report and the TFLM application work as long as TFLM has the op,
-`convert` checks the model by running TFLM alone, and the report says so.
+`convert` checks the model by running TFLM alone, and the report says so. The native engine can't run it.
 
-| TFLite op | operands and result | numpy reference | MACs |
-| --- | --- | --- | --- |
+| TFLite op | operands and result | numpy reference | native engine | MACs |
+| --- | --- | --- | --- | --- |
 """
 
 
@@ -26,8 +27,8 @@ def supported_ops() -> str:
     rows = []
     for kind, row in FORMATS.items():
         first_line = (kind.__doc__ or "").strip().splitlines()[0].replace("|", "\\|")
-        reference = "yes" if kind in EVALUATE else "no"
-        rows.append(f"| {row.code} | {first_line} | {reference} | {'yes' if kind in MACS else ''} |")
+        marks = ("yes" if kind in table else "no" for table in (EVALUATE, LOWER))
+        rows.append(f"| {row.code} | {first_line} | {' | '.join(marks)} | {'yes' if kind in MACS else ''} |")
     return HEAD + "\n".join(rows) + "\n"
 
 
