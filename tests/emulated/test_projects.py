@@ -37,8 +37,8 @@ def project(directory: Path, patch: dict[str, str] | None = None) -> Path:
 def spoil(directory: Path) -> Path:
     """A firmware whose op 1 gives a wrong byte."""
     offset = lower_graph(residual()).plan.offset_bytes["b"]
-    wrong = f"((volatile char *)sapmcu_residual_model.arena)[{offset + 5}] ^= 16; SAPMCU_END_OP(1);"
-    return project(directory, {"SAPMCU_END_OP(1);": wrong})
+    wrong = f"((volatile char *)sapmcu_residual_model.arena)[{offset + 5}] ^= 16; END_OP(1);"
+    return project(directory, {"END_OP(1);": wrong})
 
 
 @pytest.mark.parametrize("emulator", EMULATORS)
