@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole networks with TFLM's answers, and their native firmware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from firmware_project import ORIGIN, write_files
+from reference_models import TFLITE_MODELS, ZOO_MODELS, reference_model
+
+from sapmcu.boards.board import load_board
+from sapmcu.build.firmware import build_firmware
+from sapmcu.build.project import load_project
+from sapmcu.emit.native_project import emit_native_project
+from sapmcu.emit.tflite import write_tflite
+from sapmcu.frontends.tflite import read_tflite
+from sapmcu.ir.graph import Array, Graph
+from sapmcu.ir.vectors import Vector
+from sapmcu.pipeline import rewrite
+from sapmcu.run import tflm_host
+from sapmcu.run.session import Firmware, target_of
+from sapmcu.run.vectors import make_inputs
+
+ZOO_PATHS = {path.stem: path for path in ZOO_MODELS}
+NETWORKS = (*(name.removesuffix(".tflite") for name in TFLITE_MODELS), *ZOO_PATHS)
+"""Names without suffix: the models made elsewhere, then those of models/."""
+VECTORS = 30
+
+
+@dataclass(frozen=True)
+class Network:
+    """model: the file that `sapmcu convert` writes. vectors: half uniform, half smooth, with the outputs of TFLM."""
+
+    graph: Graph
+    model: bytes
+    inputs: tuple[tuple[Array, ...], ...]
+    vectors: tuple[Vector, ...]
+
+
+def load_graph(name: str) -> Graph:
+    """The graph as it is written; the test is skipped where the file is absent."""
+    path = ZOO_PATHS.get(name) or reference_model(f"{name}.tflite")
+    return rewrite(read_tflite(path.read_bytes(), path.stem, str(path)))[0]
+
+
+@cache
+def load_network(name: str) -> Network:
+    """The test is skipped where the file is absent; it needs tflite_micro."""
+    graph = load_graph(name)
+    model = write_tflite(graph)
+    inputs = make_inputs(graph, (), VECTORS)
+    outputs = tflm_host.invoke(model, inputs, len(graph.outputs))
+    vectors = tuple(
+        Vector(tuple(array.tobytes() for array in taken), tuple(array.tobytes() for array in given))
+        for taken, given in zip(inputs, outputs, strict=True)
+    )
+    return Network(graph, model, inputs, vectors)
+
+
+def network_firmware(directory: Path, network: Network, board: str, emulator: str, toolchain: str) -> Firmware:
+    """What `sapmcu convert` and `sapmcu build` make of it."""
+    files = emit_native_project(network.graph, network.model, load_board(board), network.vectors[:1], ORIGIN)
+    write_files(directory, files)
+    build = build_firmware(directory, toolchain, target=target_of(emulator))
+    return Firmware(load_project(directory / "firmware"), build)
