@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each network costs on a board: no more than tests/budgets.toml says, nor than the native engine may."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+from networks import NETWORKS, load_network, network_firmware
+
+from sapmcu.build.toolchain import GCC
+from sapmcu.ir.build import Build
+from sapmcu.run.session import run_vectors
+
+pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "tflite_micro")
+BUDGETS = Path(__file__).resolve().parents[1] / "budgets.toml"
+GROWTH = 0.01
+KWS = "mlperf_kws_ref_model"
+M4F = "nucleo_f446re"
+ROWS = (*((name, M4F) for name in NETWORKS), (KWS, "nucleo_g0b1re"), (KWS, "nucleo_h743zi2"))
+"""(name of the network, board)"""
+HEADER = """\
+# SPDX-License-Identifier: Apache-2.0
+# What one inference of the native engine costs in unicorn; all figures are exact, for this compiler at -O2.
+# A figure that grows over 1 % fails tests/emulated/test_budgets.py until it is edited here, in the same commit.
+# SAPMCU_UPDATE_BUDGETS=1 python -m pytest tests/emulated/test_budgets.py rewrites the file; read the diff.
+"""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """code_bytes: all of the image but the model's constants; with the device protocol. static_bytes: no arena."""
+
+    code_bytes: int
+    model_bytes: int
+    arena_bytes: int
+    stack_bytes: int
+    static_bytes: int
+    instructions: int
+
+
+MAX = {"code_bytes": 16_384, "stack_bytes": 1_024, "static_bytes": 8}
+STREAMS = {"stream_in": 4, "stream_out": 4}
+"""The only static data beside the arena: handles of the port to semihosting, none of the model or its kernels."""
+MAX_OF = {
+    "mlperf_ic_resnet_quant": {"instructions": 29_800_000, "arena_bytes": 49_152},
+    KWS: {"instructions": 7_700_000, "arena_bytes": 16_000},
+    "tflm_micro_speech_quantized": {"instructions": 1_500_000},
+    "tflm_person_detect": {"instructions": 22_900_000, "arena_bytes": 55_296},
+}
+"""On a Cortex-M4F. Source of the instructions: TFLM with CMSIS-NN on the same core."""
+
+
+def load_budgets() -> tuple[str, Mapping[tuple[str, str], Mapping[str, int]]]:
+    """(compiler, figures of each row)"""
+    table = tomllib.loads(BUDGETS.read_text(encoding="ascii"))
+    key = ("model", "board", "engine", "toolchain")
+    assert all((row["engine"], row["toolchain"]) == ("native", "gcc") for row in table["budget"])
+    rows = {
+        (row["model"], row["board"]): {name: value for name, value in row.items() if name not in key}
+        for row in table["budget"]
+    }
+    return table["compiler"], rows
+
+
+def write_budget(name: str, board: str, figures: Mapping[str, int]) -> None:
+    """Replace one row; rows are in the order of ROWS."""
+    rows = {**(load_budgets()[1] if BUDGETS.exists() else {}), (name, board): figures}
+    lines = [f'{HEADER}compiler = "{installed_compiler()}"']
+    for model, place in (row for row in ROWS if row in rows):
+        lines += ["", "[[budget]]", f'model = "{model}"', f'board = "{place}"', 'engine = "native"']
+        lines += ['toolchain = "gcc"', *(f"{key} = {value:_}" for key, value in rows[model, place].items())]
+    BUDGETS.write_text("\n".join(lines) + "\n", encoding="ascii")
+
+
+def installed_compiler() -> str:
+    done = subprocess.run([GCC, "-dumpfullversion"], capture_output=True, text=True, check=True)
+    return f"{GCC} {done.stdout.strip()}"
+
+
+def measure(directory: Path, name: str, board: str) -> tuple[Build, Figures]:
+    network = load_network(name)
+    firmware = network_firmware(directory, network, board, "unicorn", "gcc")
+    run = run_vectors(firmware, "unicorn", network.vectors[:1])
+    assert run.outputs_equal and run.measurement.instructions is not None
+    return firmware.build, Figures(
+        run.code_bytes,
+        run.model_bytes,
+        run.arena_bytes,
+        run.stack_bytes,
+        run.static_bytes,
+        run.measurement.instructions,
+    )
+
+
+@pytest.mark.parametrize(("name", "board"), ROWS)
+def test_costs_keep_to_bounds_and_budget(tmp_path: Path, name: str, board: str) -> None:
+    build, measured = measure(tmp_path, name, board)
+    figures = asdict(measured)
+    limits = {**MAX, **(MAX_OF.get(name, {}) if board == M4F else {})}
+    assert {key: figures[key] for key in limits if figures[key] > limits[key]} == {}, f"{name} on {board}: {limits}"
+    static = [one for one in build.sizes.symbols if one.section in (".data", ".bss")]
+    assert {one.name: one.size_bytes for one in static} == STREAMS
+    if os.environ.get("SAPMCU_UPDATE_BUDGETS"):
+        write_budget(name, board, figures)
+    compiler, budgets = load_budgets()
+    if compiler != installed_compiler():
+        other = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        other(f"{BUDGETS.name} has the figures of {compiler}; here is {installed_compiler()}")
+    problems, notes = compare(f"{name} on {board}, native, gcc", figures, budgets[name, board])
+    print(*notes, sep="\n")
+    assert not problems, "\n".join([*problems, f"if that is meant, edit {BUDGETS.name} in the same commit"])
+
+
+def compare(row: str, figures: Mapping[str, int], budget: Mapping[str, int]) -> tuple[list[str], list[str]]:
+    """(what grew over 1 %, what shrank so)"""
+    assert figures.keys() == budget.keys()
+    grown, shrunk = [], []
+    for key, value in figures.items():
+        text = f"{row}: {key} is {value:,}, the budget is {budget[key]:,}"
+        if value > budget[key] * (1 + GROWTH):
+            grown.append(text)
+        elif value < budget[key] * (1 - GROWTH):
+            shrunk.append(f"{text}: lower it")
+    return grown, shrunk
+
+
+def test_growth_over_one_percent_is_a_problem_and_shrinkage_a_note() -> None:
+    budget = {"code_bytes": 1000, "stack_bytes": 1000, "arena_bytes": 1000}
+    grown, shrunk = compare("row", {"code_bytes": 1011, "stack_bytes": 989, "arena_bytes": 1010}, budget)
+    assert grown == ["row: code_bytes is 1,011, the budget is 1,000"]
+    assert shrunk == ["row: stack_bytes is 989, the budget is 1,000: lower it"]
+
+
+def test_budgets_have_all_rows_and_no_other() -> None:
+    assert tuple(load_budgets()[1]) == ROWS
