@@ -8,12 +8,15 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sapmcu import __version__
 from sapmcu.errors import UserError
+
+if TYPE_CHECKING:
+    from sapmcu.ir.run import Run, TestRun
 
 BUG_EXIT_CODE = 70
 
@@ -105,26 +108,37 @@ PREFER = click.option("--prefer", type=click.Choice(["speed", "size"]), default=
 EMULATOR = click.option(
     "--emulator", type=click.Choice(["unicorn", "qemu"]), help="Default: unicorn where it has the core."
 )
+ENGINE = click.option("--engine", type=click.Choice(["native", "tflm"]), default="native", show_default=True)
+TFLM = click.option(
+    "--tflm",
+    type=click.Path(path_type=Path),
+    envvar="SAPMCU_TFLM",
+    show_envvar=True,
+    help="For --engine tflm: a directory with TensorFlow Lite Micro's headers and libtensorflow-microlite.a.",
+)
 
 
 @cli.command()
 @PROJECT
+@ENGINE
+@TFLM
 @TOOLCHAIN
 @PREFER
 @JSON
-def build(project: Path, toolchain: str | None, prefer: str, as_json: bool) -> None:
+def build(project: Path, as_json: bool, **options: Any) -> None:
     """Build the firmware of PROJECT, a directory that convert wrote: ELF, .bin, .hex, sizes."""
     from sapmcu.emulation import build_project
-    from sapmcu.ir.build import Prefer
     from sapmcu.report.firmware import build_json, render_build
     from sapmcu.report.json import json_text
 
-    made = build_project(project, None, toolchain, Prefer(prefer)).build
+    made = build_project(project, **_build_options(options)).build
     click.echo(json_text(build_json(made)) if as_json else render_build(made))
 
 
 @cli.command()
 @PROJECT
+@ENGINE
+@TFLM
 @EMULATOR
 @click.option("--input", "inputs", type=click.Path(path_type=Path), multiple=True, help="Your own input, .npy; repeat.")
 @click.option("--profile", is_flag=True, help="List the functions that take the most instructions.")
@@ -134,12 +148,11 @@ def build(project: Path, toolchain: str | None, prefer: str, as_json: bool) -> N
 def run(project: Path, inputs: tuple[Path, ...], profile: bool, as_json: bool, **options: Any) -> None:
     """Build PROJECT's firmware and run one inference in an emulator."""
     from sapmcu.emulation import run_project
-    from sapmcu.ir.build import Prefer
     from sapmcu.report.firmware import render_run, run_json
     from sapmcu.report.json import json_text
 
-    options["prefer"] = Prefer(options["prefer"])
-    done = run_project(project, inputs=inputs or None, **options)
+    done = run_project(project, inputs=inputs or None, **_build_options(options))
+    _warn_of_arena(done)
     click.echo(json_text(run_json(done)) if as_json else render_run(done, profile=profile))
     if done.outputs_equal is False:
         raise UserError(
@@ -149,6 +162,8 @@ def run(project: Path, inputs: tuple[Path, ...], profile: bool, as_json: bool, *
 
 @cli.command()
 @PROJECT
+@ENGINE
+@TFLM
 @EMULATOR
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the results as JUnit XML here.")
 @TOOLCHAIN
@@ -157,13 +172,12 @@ def run(project: Path, inputs: tuple[Path, ...], profile: bool, as_json: bool, *
 def test(project: Path, junit: Path | None, as_json: bool, **options: Any) -> None:
     """Run all test vectors of PROJECT in an emulator and compare every byte."""
     from sapmcu.emulation import test_project
-    from sapmcu.ir.build import Prefer
     from sapmcu.report.firmware import render_test, test_json
     from sapmcu.report.json import json_text
     from sapmcu.report.junit import write_junit
 
-    options["prefer"] = Prefer(options["prefer"])
-    done = test_project(project, **options)
+    done = test_project(project, **_build_options(options))
+    _warn_of_arena(done)
     if junit is not None:
         write_junit(done, junit)
     click.echo(json_text(test_json(done)) if as_json else render_test(done))
@@ -171,6 +185,25 @@ def test(project: Path, junit: Path | None, as_json: bool, **options: Any) -> No
         raise UserError(
             f"{project}: the firmware's outputs differ from those in testdata/",
             hint="convert again if testdata/ or the firmware were changed; else please report it as a bug in sapmcu",
+        )
+
+
+def _build_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of build, run and test as functions take them."""
+    from sapmcu.emulation import tflm_directory
+    from sapmcu.ir.build import Engine, Prefer
+
+    tflm = tflm_directory(Engine(options.pop("engine")), options.pop("tflm"))
+    return {**options, "tflm": tflm, "prefer": Prefer(options["prefer"])}
+
+
+def _warn_of_arena(done: Run | TestRun) -> None:
+    """Another release of TFLM, or its other kernels, may use more or less than the report says."""
+    used, predicted = done.identity.arena_bytes, done.arena_predicted_bytes
+    if predicted is not None and used != predicted:
+        _progress(
+            f"warning: TFLM uses {used:,} bytes of its arena, report.json predicts {predicted:,}; "
+            "convert's --tflm-kernels names the kernels of the library"
         )
 
 

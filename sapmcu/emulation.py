@@ -14,8 +14,9 @@ import numpy as np
 
 from sapmcu.build.firmware import build_firmware
 from sapmcu.build.project import load_project
-from sapmcu.errors import UserError
-from sapmcu.ir.build import Prefer
+from sapmcu.build.tflm import HINT as TFLM_HINT
+from sapmcu.errors import ToolError, UserError
+from sapmcu.ir.build import Engine, Prefer
 from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.run import Run, TestRun
 from sapmcu.ir.vectors import Vector
@@ -26,17 +27,38 @@ DEFAULT_EMULATOR = "unicorn"
 
 
 def build_project(
-    project_dir: Path, emulator: str | None = None, toolchain: str | None = None, prefer: Prefer = Prefer.SPEED
+    project_dir: Path,
+    emulator: str | None = None,
+    toolchain: str | None = None,
+    prefer: Prefer = Prefer.SPEED,
+    *,
+    tflm: Path | None = None,
 ) -> Firmware:
-    """Build for an emulator, None for the board. Raises: UserError, ToolError."""
+    """Build for an emulator, None for the board. tflm: a TFLM library, whose engine it then is; None: the native one.
+
+    Raises: UserError, ToolError.
+    """
     target = "board" if emulator is None else target_of(emulator)
-    build = build_firmware(project_dir, toolchain, prefer, target=target)
-    return Firmware(load_project(project_dir / "firmware"), build)
+    build = build_firmware(project_dir, toolchain, prefer, target=target, tflm=tflm)
+    return Firmware(load_project(project_dir / "firmware", build.engine), build)
 
 
-def default_emulator(project_dir: Path) -> str:
+def tflm_directory(engine: Engine, tflm: Path | None) -> Path | None:
+    """Where TFLM is, None for the native engine. Raises: ToolError where the user didn't say."""
+    if engine is Engine.NATIVE:
+        return None
+    if tflm is None:
+        raise ToolError(
+            "--engine tflm needs your build of TensorFlow Lite Micro",
+            hint=TFLM_HINT.format(core="the board's core"),
+        )
+    return tflm
+
+
+def default_emulator(project_dir: Path, tflm: Path | None = None) -> str:
     """unicorn where it has the core, else QEMU. Raises: UserError."""
-    return "qemu" if load_project(project_dir / "firmware").unicorn_cpu is None else DEFAULT_EMULATOR
+    engine = Engine.NATIVE if tflm is None else Engine.TFLM
+    return "qemu" if load_project(project_dir / "firmware", engine).unicorn_cpu is None else DEFAULT_EMULATOR
 
 
 def run_project(
@@ -46,30 +68,39 @@ def run_project(
     *,
     toolchain: str | None = None,
     prefer: Prefer = Prefer.SPEED,
+    tflm: Path | None = None,
 ) -> Run:
     """Build and run once: the first test vector, or the user's own inputs, one .npy file each.
 
     Raises: UserError, ToolError.
     """
-    chosen = emulator or default_emulator(project_dir)
+    chosen = emulator or default_emulator(project_dir, tflm)
     vectors = load_vectors(project_dir)[:1]
     if inputs is not None:
         vectors = (Vector(tuple(map(_load_input, inputs)), ()),)
-    firmware = build_project(project_dir, chosen, toolchain, prefer)
-    return run_vectors(firmware, chosen, vectors, compare=inputs is None)
+    firmware = build_project(project_dir, chosen, toolchain, prefer, tflm=tflm)
+    done = run_vectors(firmware, chosen, vectors, compare=inputs is None)
+    return done if tflm is None else replace(done, arena_predicted_bytes=predicted_arena_bytes(project_dir))
 
 
 def test_project(
-    project_dir: Path, emulator: str | None = None, *, toolchain: str | None = None, prefer: Prefer = Prefer.SPEED
+    project_dir: Path,
+    emulator: str | None = None,
+    *,
+    toolchain: str | None = None,
+    prefer: Prefer = Prefer.SPEED,
+    tflm: Path | None = None,
 ) -> TestRun:
     """Build and run all of testdata/; the first difference says which op is the first to differ, if that can be told.
 
     Raises: UserError, ToolError.
     """
-    chosen = emulator or default_emulator(project_dir)
+    chosen = emulator or default_emulator(project_dir, tflm)
     vectors = load_vectors(project_dir)
-    firmware = build_project(project_dir, chosen, toolchain, prefer)
+    firmware = build_project(project_dir, chosen, toolchain, prefer, tflm=tflm)
     done = test_vectors(firmware, chosen, vectors)
+    if tflm is not None:
+        done = replace(done, arena_predicted_bytes=predicted_arena_bytes(project_dir))
     difference = done.first_difference
     if difference is None:
         return done
@@ -88,6 +119,14 @@ def running_project(project_dir: Path, emulator: str | None = None, toolchain: s
     chosen = emulator or default_emulator(project_dir)
     with start(build_project(project_dir, chosen, toolchain), chosen) as session:
         yield session
+
+
+def predicted_arena_bytes(project_dir: Path) -> int | None:
+    """What report.json says that TFLM uses; None where there is no report."""
+    try:
+        return int(json.loads((project_dir / "report.json").read_bytes())["memory"]["tflm"]["used_bytes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def load_vectors(project_dir: Path) -> tuple[Vector, ...]:

@@ -13,6 +13,7 @@ from sapmcu.build.image import binary, image_parts, intel_hex
 from sapmcu.build.project import load_project
 from sapmcu.build.sizes import frames, measure
 from sapmcu.build.stack import worst_stack_bytes
+from sapmcu.build.tflm import load_tflm, tflm_toolchain
 from sapmcu.build.toolchain import Toolchain, find_toolchain, optimisation
 from sapmcu.errors import UserError
 from sapmcu.ir.build import Build, Engine, Prefer
@@ -20,22 +21,29 @@ from sapmcu.ir.firmware import FirmwareProject
 
 
 def build_firmware(
-    project_dir: Path, toolchain: str | None = None, prefer: Prefer = Prefer.SPEED, *, target: str = "board"
+    project_dir: Path,
+    toolchain: str | None = None,
+    prefer: Prefer = Prefer.SPEED,
+    *,
+    target: str = "board",
+    tflm: Path | None = None,
 ) -> Build:
-    """Build project_dir/firmware for one of its targets into project_dir/build/native-TOOLCHAIN[-TARGET]/.
+    """Build project_dir/firmware for one of its targets into project_dir/build/ENGINE-TOOLCHAIN[-TARGET]/.
 
-    Same input, same ELF bytes, wherever the directory lies. Raises: UserError, ToolError.
+    tflm: a directory with TensorFlow Lite Micro, whose engine it then is. Same input, same ELF bytes, wherever the
+    directory lies. Raises: UserError, ToolError.
     """
     firmware = project_dir.resolve() / "firmware"
-    project = load_project(firmware)
+    engine = Engine.NATIVE if tflm is None else Engine.TFLM
+    project = load_project(firmware, engine)
     if target not in project.targets:
         raise UserError(
             f"{project.board} has no target {target!r}",
             hint=f"this firmware has {', '.join(sorted(project.targets))}",
         )
-    compiler = find_toolchain(toolchain, project.core_options)
+    compiler = _toolchain(toolchain, project, tflm)
     suffix = "" if target == "board" else f"-{target}"
-    out = firmware.parent / "build" / f"{Engine.NATIVE}-{compiler.name}{suffix}"
+    out = firmware.parent / "build" / f"{engine}-{compiler.name}{suffix}"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     elf = out / "firmware.elf"
@@ -46,7 +54,7 @@ def build_firmware(
     sizes = measure(elf, model_objects)
     found = frames(elf, list(objects.values()), sizes.symbols)
     return Build(
-        engine=Engine.NATIVE,
+        engine=engine,
         target=target,
         toolchain=compiler.name,
         prefer=prefer,
@@ -58,6 +66,14 @@ def build_firmware(
         frames=found,
         worst_stack_bytes=worst_stack_bytes(elf, list(objects.values()), model_objects, found),
     )
+
+
+def _toolchain(name: str | None, project: FirmwareProject, tflm: Path | None) -> Toolchain:
+    if tflm is None:
+        return find_toolchain(name, project.core_options)
+    if name not in (None, "gcc"):
+        raise UserError(f"{name} can't link a TFLM library, which is g++'s", hint="use --toolchain gcc")
+    return tflm_toolchain(load_tflm(tflm, project), project.core_options)
 
 
 def _compile_and_link(

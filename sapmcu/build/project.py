@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""build.json -> FirmwareProject, or one error that lists all that is wrong with it."""
+"""build.json or tflm.json -> FirmwareProject, or one error that lists all that is wrong with it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from sapmcu.errors import UserError
-from sapmcu.ir.firmware import FILE_NAME, SCHEMA, FirmwareProject, FirmwareTarget, MemoryRegion
+from sapmcu.ir.build import Engine
+from sapmcu.ir.firmware import FILE_NAMES, SCHEMA, FirmwareProject, FirmwareTarget, MemoryRegion
 
 HINT = "`sapmcu convert` writes this file; convert again"
+NO_PROJECT_HINT = "give a directory that `sapmcu convert` wrote"
 ADDRESS_END = 1 << 32
 T = TypeVar("T")
 
 
-def load_project(firmware: Path) -> FirmwareProject:
-    """Read firmware/build.json; every file that it names is there. Raises: UserError with one detail per violation."""
-    path = firmware / FILE_NAME
+def load_project(firmware: Path, engine: Engine = Engine.NATIVE) -> FirmwareProject:
+    """Read an engine's file; all that it names is there. Raises: UserError with one detail per violation."""
+    path = firmware / FILE_NAMES[engine]
     try:
         table = json.loads(path.read_bytes())
     except OSError as error:
-        raise UserError(
-            f"{path} can't be read: {error.strerror}", hint="give a directory that `sapmcu convert` wrote"
-        ) from error
+        others = [one for one in Engine if (firmware / FILE_NAMES[one]).is_file()]
+        hint = f"this project has a firmware for --engine {others[0]}" if others else NO_PROJECT_HINT
+        raise UserError(f"{path} can't be read: {error.strerror}", hint=hint) from error
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON: {error}", hint=HINT) from error
     if not isinstance(table, dict) or table.get("schema") != SCHEMA:

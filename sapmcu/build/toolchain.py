@@ -23,15 +23,15 @@ ENTRY = "sapmcu_reset_handler"
 """The linker script names it too, but zig's driver names another."""
 TIMEOUT_S = 300
 
-WARNINGS = (
-    *("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow"),
-    *("-Wmissing-prototypes", "-Wstrict-prototypes", "-Werror"),
-)
 COMMON = (
-    *("-std=c11", *WARNINGS, "-g"),
+    *("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror", "-g"),
     *("-ffunction-sections", "-fdata-sections", "-fno-common", "-ffp-contract=off"),
 )
 """-ffp-contract=off: a fused multiply-add rounds once where the reference rounds twice."""
+LANGUAGES = {
+    ".c": ("-std=c11", "-Wmissing-prototypes", "-Wstrict-prototypes"),
+    ".cc": ("-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"),
+}
 
 ZIG_OPTIONS = (
     # zig's defaults are those of a debugger's friend: traps on undefined behaviour, frame pointers, unwind tables.
@@ -70,8 +70,9 @@ class Toolchain:
         def one(source: str) -> tuple[str, Path]:
             target = out / f"{source}.o"
             target.parent.mkdir(parents=True, exist_ok=True)
-            command = [*self.compiler, *common, "-c", source, "-o", str(target)]
-            return _run(command, directory, out.parent, f"{source} doesn't compile"), target
+            language = LANGUAGES.get(Path(source).suffix, ())
+            command = [*self.compiler, *common, *language, "-c", source, "-o", str(target)]
+            return run_tool(command, directory, out.parent, f"{source} doesn't compile"), target
 
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             done = list(pool.map(one, sources))
@@ -90,7 +91,7 @@ class Toolchain:
             "-Wl,--print-map" if self.prints_map else f"-Wl,-Map={link_map}",
             *(*map(str, objects), *self.libraries, "-o", str(elf)),
         ]
-        log = _run(command, directory, elf.parent, "the firmware doesn't link")
+        log = run_tool(command, directory, elf.parent, "the firmware doesn't link")
         if self.prints_map:
             first, _, text = log.partition("\n")
             link_map.write_text(text)
@@ -100,7 +101,7 @@ class Toolchain:
     def version(self) -> str:
         """What the compiler calls itself."""
         command = [*self.compiler, "--version"]
-        return _run(command, Path.cwd(), None, f"{self.name} doesn't start").splitlines()[1].strip()
+        return run_tool(command, Path.cwd(), None, f"{self.name} doesn't start").splitlines()[1].strip()
 
 
 def find_toolchain(name: str | None, core_options: Sequence[str]) -> Toolchain:
@@ -108,14 +109,9 @@ def find_toolchain(name: str | None, core_options: Sequence[str]) -> Toolchain:
 
     Raises: ToolError where it isn't installed.
     """
-    has_gcc, has_zig = shutil.which(GCC) is not None, find_spec("ziglang") is not None
-    if name == "gcc" or (name is None and has_gcc):
-        if not has_gcc:
-            raise ToolError(
-                f"{GCC} is not installed",
-                hint="Debian, Ubuntu: apt install gcc-arm-none-eabi; or use --toolchain zig: pip install ziglang",
-            )
-        return _gcc(core_options)
+    has_zig = find_spec("ziglang") is not None
+    if name == "gcc" or (name is None and shutil.which(GCC) is not None):
+        return gcc_toolchain(core_options)
     assert name in ("zig", None), name
     if not has_zig:
         raise ToolError(
@@ -125,7 +121,13 @@ def find_toolchain(name: str | None, core_options: Sequence[str]) -> Toolchain:
     return _zig(core_options)
 
 
-def _gcc(core_options: Sequence[str]) -> Toolchain:
+def gcc_toolchain(core_options: Sequence[str]) -> Toolchain:
+    """Raises: ToolError where it isn't installed."""
+    if shutil.which(GCC) is None:
+        raise ToolError(
+            f"{GCC} is not installed",
+            hint="Debian, Ubuntu: apt install gcc-arm-none-eabi; or use --toolchain zig: pip install ziglang",
+        )
     return Toolchain(
         name="gcc",
         compiler=(GCC,),
@@ -168,7 +170,7 @@ def optimisation(prefer: Prefer) -> str:
     return {Prefer.SPEED: "-O2", Prefer.SIZE: "-Os"}[prefer]
 
 
-def _run(command: Sequence[str], directory: Path, log_dir: Path | None, failure: str) -> str:
+def run_tool(command: Sequence[str], directory: Path, log_dir: Path | None, failure: str) -> str:
     """Run it; returns its command line and what it said. Raises: ToolError, after writing both to a log."""
     line = shlex.join(command)
     environment = {**os.environ, "LC_ALL": "C"}

@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 
-from sapmcu.boards.board import Board, Region, all_boards
+from sapmcu.boards.board import Board, all_boards
 from sapmcu.boards.core import Fpu
 from sapmcu.boards.placement import Placement, place_memory
 from sapmcu.emit.c_source import c_comment
-from sapmcu.emit.origin import Origin, block_comment
+from sapmcu.emit.origin import Origin
+from sapmcu.emit.targets import Targets, board_defines, emit_targets
 from sapmcu.emit.tflm import emit_model_data, emit_model_ops
 from sapmcu.emit.vectors import embedded, emit_testdata, emit_vectors, verify_vectors
 from sapmcu.firmware_files import firmware_file
+from sapmcu.ir.build import Engine
+from sapmcu.ir.firmware import FILE_NAMES, FirmwareProject
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.vectors import Vector
 
@@ -23,16 +26,32 @@ TEMPLATES = Path(__file__).parent / "templates"
 VERBATIM: Mapping[str, str] = {
     "CMakeLists.txt": "apps/tflm/CMakeLists.txt",
     "main.cc": "apps/tflm/main.cc",
+    "serve.cc": "apps/tflm/serve.cc",
+    "console.h": "apps/tflm/console.h",
+    "interpreter.h": "apps/tflm/interpreter.h",
+    "interpreter.cc": "apps/tflm/interpreter.cc",
     "debug_log.cc": "apps/tflm/debug_log.cc",
     "cmake/arm-none-eabi-gcc.cmake": "cmake/arm-none-eabi-gcc.cmake",
     "cmake/tflm.cmake": "cmake/tflm.cmake",
+    "engine/sapmcu_serve.c": "engine/sapmcu_serve.c",
+    "include/sapmcu/model.h": "include/sapmcu/model.h",
     "include/sapmcu/port.h": "include/sapmcu/port.h",
+    "include/sapmcu/protocol.h": "include/sapmcu/protocol.h",
     "ld/sections.ld": "ld/sections.ld",
     "port/libc_stubs.c": "port/cortex_m/libc_stubs.c",
     "port/semihosting.c": "port/cortex_m/semihosting.c",
+    "port/stack.c": "port/cortex_m/stack.c",
     "port/startup.c": "port/cortex_m/startup.c",
 }
 """Path in the project -> path below firmware/."""
+
+MODEL_SOURCES = ("model_data.cc",)
+SERVED_SOURCES = (
+    *MODEL_SOURCES,
+    *("serve.cc", "interpreter.cc", "debug_log.cc", "engine/sapmcu_serve.c"),
+    *("port/libc_stubs.c", "port/semihosting.c", "port/stack.c", "port/startup.c"),
+)
+"""Of the firmware that serves the model to a host; CMakeLists.txt builds the one that stands alone."""
 
 TFLM_ARCHS: Mapping[tuple[str, Fpu], str] = {
     ("cortex-m4", Fpu.SINGLE): "cortex-m4+fp",
@@ -53,12 +72,15 @@ def emit_project(
     """
     verify_vectors(graph, vectors)
     placement = place_memory(board, arena_bytes)
+    targets = emit_targets(board, arena_bytes, ("ld", "ld/tflm-qemu"), origin)
     firmware = {
         **emit_model_data(graph, model, arena_bytes, origin),
         **emit_model_ops(graph, origin),
         **emit_vectors(graph, vectors, origin),
-        **emit_board(board, placement, origin),
+        "board.cmake": _board_cmake(board, origin),
+        **targets.files,
         **{path: firmware_file(source) for path, source in VERBATIM.items()},
+        FILE_NAMES[Engine.TFLM]: _project(board, targets).to_json(),
         "README.md": _readme(graph, board, placement, len(embedded(vectors)), origin),
     }
     return {
@@ -67,9 +89,19 @@ def emit_project(
     }
 
 
-def emit_board(board: Board, placement: Placement, origin: Origin) -> dict[str, bytes]:
-    """board.cmake and ld/memory.ld: the board's facts as build and linker want them."""
-    return {"board.cmake": _board_cmake(board, origin), "ld/memory.ld": _memory_ld(board, placement, origin)}
+def _project(board: Board, targets: Targets) -> FirmwareProject:
+    return FirmwareProject(
+        board=board.name,
+        core=board.core,
+        core_options=board.compiler_options,
+        unicorn_cpu=board.emulator.unicorn_cpu,
+        sources=SERVED_SOURCES,
+        model_sources=MODEL_SOURCES,
+        includes=(".", "include"),
+        defines=board_defines(board),
+        linker_script="ld/sections.ld",
+        targets=targets.targets,
+    )
 
 
 def _float_abi(board: Board) -> str:
@@ -92,38 +124,6 @@ def _board_cmake(board: Board, origin: Origin) -> bytes:
         f"set(SAPMCU_TFLM_TARGET_ARCH {_target_arch(board)})",
     ]
     return ("\n".join(lines) + "\n").encode("ascii")
-
-
-def _memory_ld(board: Board, placement: Placement, origin: Origin) -> bytes:
-    aliases = {
-        "CODE": placement.code,
-        "DATA": placement.data,
-        "STACK": placement.stack,
-        "ARENA": placement.arena,
-    }
-    used = [region for region in board.memory if region in aliases.values()]
-    lines = [
-        *block_comment((f"Memory of {c_comment(board.title)} ({c_comment(board.mcu)}).", *origin.lines)),
-        "MEMORY",
-        "{",
-        *(_region_line(region, board) for region in used),
-        "}",
-        "",
-        *(f'REGION_ALIAS("{alias}", {region.name});' for alias, region in aliases.items()),
-        "",
-        f"sapmcu_stack_bytes = {placement.stack_bytes};",
-    ]
-    return ("\n".join(lines) + "\n").encode("ascii")
-
-
-def _region_line(region: Region, board: Board) -> str:
-    is_code = region.name == board.defaults.code
-    offset = board.defaults.code_offset_bytes if is_code else 0
-    attributes = "rx" if is_code else "rw"
-    return (
-        f"    {region.name} ({attributes}) : ORIGIN = {region.base + offset:#010x}, "
-        f"LENGTH = {region.size_bytes - offset:#x}"
-    )
 
 
 def _readme(graph: Graph, board: Board, placement: Placement, vectors: int, origin: Origin) -> bytes:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a firmware directory says of itself: how to build it, and what runs it. The file is build.json."""
+"""What a firmware directory says of itself, in build.json or tflm.json: how to build it, and what runs it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-FILE_NAME = "build.json"
+from sapmcu.ir.build import Engine
+
+FILE_NAMES: Mapping[Engine, str] = {Engine.NATIVE: "build.json", Engine.TFLM: "tflm.json"}
 SCHEMA = 1
 
 
@@ -43,7 +45,7 @@ class FirmwareTarget:
 
 @dataclass(frozen=True, slots=True)
 class FirmwareProject:
-    """build.json. All paths are relative to its directory, with '/'.
+    """build.json or tflm.json. All paths are relative to its directory, with '/'.
 
     core_options: gcc's, Board.compiler_options. unicorn_cpu: None where unicorn lacks the core. model_sources: those
     of `sources` that hold models, whose constants are counted apart. targets: `board`, and `qemu` where QEMU has a
@@ -62,5 +64,5 @@ class FirmwareProject:
     targets: Mapping[str, FirmwareTarget]
 
     def to_json(self) -> bytes:
-        """The bytes of build.json, the same for the same project."""
+        """The bytes of the file, the same for the same project."""
         return (json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2) + "\n").encode("ascii")

@@ -68,7 +68,8 @@ class Run:
     """Vectors through one firmware in one emulator. outputs: of each vector, of each output, raw little-endian bytes.
 
     outputs_equal: to what was expected; None where nothing was. The measurement is that of the last vector.
-    static_bytes: data and bss beside the arena.
+    static_bytes: data and bss beside the arena. arena_predicted_bytes: what arena_bytes should be by the report of the
+    conversion, for TFLM.
     """
 
     emulator: str
@@ -81,6 +82,7 @@ class Run:
     arena_bytes: int
     stack_bytes: int
     static_bytes: int
+    arena_predicted_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,12 @@ class VectorResult:
 
 @dataclass(frozen=True, slots=True)
 class TestRun:
-    """All test vectors of a project."""
+    """All test vectors of a project. arena_predicted_bytes: as in Run."""
 
     emulator: str
     identity: Identity
     results: tuple[VectorResult, ...]
+    arena_predicted_bytes: int | None = None
 
     __test__ = False  # not a test of pytest's
 

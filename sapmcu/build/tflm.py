@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The user's build of TensorFlow Lite Micro: found, checked for the core, and what a compiler must know of it.
+
+firmware/cmake/tflm.cmake does the same for those who build with CMake.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sapmcu.boards.core import CORES
+from sapmcu.build.toolchain import Toolchain, gcc_toolchain, run_tool
+from sapmcu.errors import ToolError
+from sapmcu.ir.firmware import FirmwareProject
+from sapmcu.ir.memory import Kernels
+
+LIBRARY = "libtensorflow-microlite.a"
+LIBRARY_PLACES = (LIBRARY, f"lib/{LIBRARY}", f"gen/*/lib/{LIBRARY}")
+DOWNLOADS = "tensorflow/lite/micro/tools/make/downloads"
+HEADERS = {
+    "tensorflow/lite/micro/micro_interpreter.h": ("",),
+    "flatbuffers/flatbuffers.h": (
+        "",
+        "third_party/flatbuffers/include",
+        f"{DOWNLOADS}/flatbuffers/include",
+        "flatbuffers/include",
+    ),
+    "fixedpoint/fixedpoint.h": ("", "third_party/gemmlowp", f"{DOWNLOADS}/gemmlowp", "gemmlowp"),
+    "ruy/profiler/instrumentation.h": ("", "third_party/ruy", f"{DOWNLOADS}/ruy", "ruy"),
+}
+"""Where each lies in upstream's source tree, in its project generation, or in an installed copy."""
+
+CXX_LIBRARIES = ("-lstdc++_nano", "-lm", "-lc_nano", "-lgcc")
+CMSIS_NN_SYMBOL = " T _ZN6tflite21Register_CONV_2D_INT8Ev"
+"""Out of line in a library with CMSIS-NN, inline in the headers otherwise."""
+MESSAGES_SYMBOL = " T _Z11MicroPrintfPKcz"
+"""Without messages MicroPrintf is a macro."""
+BINUTILS = "arm-none-eabi-"
+HINT = "--tflm DIR, or SAPMCU_TFLM, names a directory with TFLM's headers and its library for {core}; the firmware's \
+README.md says how to make one"
+
+
+@dataclass(frozen=True, slots=True)
+class TflmLibrary:
+    """defines: those that it was built with, which change structures and inline functions."""
+
+    archive: Path
+    include_dirs: tuple[Path, ...]
+    kernels: Kernels
+    defines: tuple[str, ...]
+
+
+def load_tflm(directory: Path, project: FirmwareProject) -> TflmLibrary:
+    """Find headers and library; the library is for the project's core. Raises: ToolError."""
+    hint = HINT.format(core=project.core)
+    if not directory.is_dir():
+        raise ToolError(f"{directory} is not a directory", hint=hint)
+    directory = directory.resolve()
+    include_dirs = tuple(dict.fromkeys(_include_dir(directory, header, hint) for header in HEADERS))
+    archive = _archive(directory, hint)
+    if shutil.which(f"{BINUTILS}readelf") is None:
+        gcc_toolchain(())
+        raise ToolError(
+            f"{BINUTILS}readelf is not installed", hint="Debian, Ubuntu: apt install binutils-arm-none-eabi"
+        )
+    attributes = run_tool((f"{BINUTILS}readelf", "-A", str(archive)), directory, None, f"{archive} can't be read")
+    problem = wrong_core(attributes, project)
+    if problem is not None:
+        raise ToolError(f"{archive} {problem}", hint=hint)
+    symbols = run_tool((f"{BINUTILS}nm", str(archive)), directory, None, f"{archive} can't be read")
+    has_cmsis_nn, has_messages = CMSIS_NN_SYMBOL in symbols, MESSAGES_SYMBOL in symbols
+    return TflmLibrary(
+        archive,
+        include_dirs,
+        Kernels.CMSIS_NN if has_cmsis_nn else Kernels.REFERENCE,
+        (
+            "TF_LITE_STATIC_MEMORY",
+            *(("CMSIS_NN",) if has_cmsis_nn else ()),
+            *(() if has_messages else ("TF_LITE_STRIP_ERROR_STRINGS",)),
+        ),
+    )
+
+
+def _include_dir(directory: Path, header: str, hint: str) -> Path:
+    places = [root / place for root in (directory, directory / "include") for place in HEADERS[header]]
+    for place in places:
+        if (place / header).is_file():
+            return place
+    raise ToolError(f"{directory} lacks {header}", hint=hint)
+
+
+def _archive(directory: Path, hint: str) -> Path:
+    found = [path for place in LIBRARY_PLACES for path in sorted(directory.glob(place))]
+    if not found:
+        raise ToolError(f"{directory} holds no {LIBRARY}; looked for {', '.join(LIBRARY_PLACES)}", hint=hint)
+    if len(found) > 1:
+        names = [str(path.relative_to(directory)) for path in found]
+        raise ToolError(
+            f"{directory} holds {len(found)} libraries: {', '.join(names)}",
+            hint="give a directory with the headers and one of them",
+        )
+    return found[0]
+
+
+def wrong_core(attributes: str, project: FirmwareProject) -> str | None:
+    """Why the objects that `readelf -A` describes don't run on the project's core, None where they do.
+
+    Source: Arm ABI addenda32 (IHI 0045), build attributes, as GNU binutils 2.40 prints them.
+    """
+    archs = set(re.findall(r"Tag_CPU_arch: (\S+)", attributes))
+    if not archs:
+        return "is no library of Arm objects"
+    strange = archs - set(CORES[project.core].elf_archs)
+    if strange:
+        return f"is built for Arm {', '.join(sorted(strange))}, which a {project.core} doesn't run"
+    options = dict(option.split("=", 1) for option in project.core_options if "=" in option)
+    abi = "hard" if "Tag_ABI_VFP_args: VFP registers" in attributes else "soft"
+    if abi != options["-mfloat-abi"]:
+        return f"is built for the {abi} float ABI; {project.board} needs {options['-mfloat-abi']}"
+    fpu = options.get("-mfpu", "")
+    units = re.findall(r"Tag_FP_arch: (\S+)", attributes)
+    if fpu.startswith("fpv4") and any(one.startswith(("FPv5", "VFPv5")) for one in units):
+        return f"is built for an FPU that {project.board} lacks: FPv5, not FPv4"
+    if "-sp-" in fpu and attributes.count("Tag_ABI_HardFP_use: SP only") < len(units):
+        return f"is built for an FPU that {project.board} lacks: double precision"
+    return None
+
+
+def tflm_toolchain(library: TflmLibrary, core_options: Sequence[str]) -> Toolchain:
+    """gcc with its C++ library, for sources that use TFLM. Raises: ToolError where either isn't installed."""
+    gcc = gcc_toolchain(core_options)
+    place = (*gcc.compiler, *core_options, "-print-file-name=libstdc++_nano.a")
+    said = run_tool(place, Path.cwd(), None, "the compiler doesn't start").splitlines()
+    if not Path(said[-1]).is_absolute():
+        raise ToolError(
+            "the C++ library of arm-none-eabi-g++ is not installed",
+            hint="Debian, Ubuntu: apt install libstdc++-arm-none-eabi-newlib",
+        )
+    includes = [option for path in library.include_dirs for option in ("-isystem", str(path))]
+    return replace(
+        gcc,
+        compile_options=(
+            *gcc.compile_options,
+            "--specs=nano.specs",
+            *includes,
+            *(f"-D{one}" for one in library.defines),
+        ),
+        libraries=(str(library.archive), "-Wl,--start-group", *CXX_LIBRARIES, "-Wl,--end-group"),
+    )
