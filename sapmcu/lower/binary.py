@@ -59,8 +59,8 @@ def _run(kernel: str, params: Params | None, x: Tensor, y: Tensor, z: Tensor) ->
         "geometry",
     )
     arguments = (geometry, FunctionRef(kernel, HEADER), params, address(x, "x"), address(y, "y"), address(z))
-    whole = [one for one in (x, y) if one.elements == z.elements]
-    return Lowered((Call("sapmcu_run_binary", HEADER, arguments),), in_place=in_place(z, *whole))
+    # an operand as large as z is not repeated
+    return Lowered((Call("sapmcu_run_binary", HEADER, arguments),), in_place=in_place(z, x, y))
 
 
 def _by_table(op: Op, operands: Operands, z: Tensor) -> Lowered | None:
