@@ -27,7 +27,7 @@ from strategies_data import any_data, assume_valid, broadcast_shapes, generators
 
 from sapmcu.errors import UserError
 from sapmcu.ir import ops
-from sapmcu.ir.graph import Array, Graph
+from sapmcu.ir.graph import Array, Graph, Quantization, Tensor
 from sapmcu.ir.padding import output_size
 from sapmcu.reference import run_graph
 
@@ -41,11 +41,14 @@ def wide_convolutions(draw: st.DrawFn) -> Graph:
     groups = 1 if is_depthwise else draw(st.sampled_from((1, 1, 1, 2)))
     depth = draw(st.sampled_from((1, 3, 4, 8, 12, 16, 17, 32)))
     count = draw(st.sampled_from((1, 2, 4, 6, 8))) * groups
-    kernel_size = draw(st.tuples(st.integers(1, 4), st.integers(1, 5)))
+    is_large = draw(st.integers(0, 4)) == 0
+    kernel_size = draw(
+        st.sampled_from(((8, 7), (7, 8))) if is_large else st.tuples(st.integers(1, 4), st.integers(1, 5))
+    )
     stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
-    dilation = draw(st.sampled_from([(1, 1), (1, 1), (1, 1), (2, 2)]))
+    dilation = (1, 1) if is_large else draw(st.sampled_from([(1, 1), (1, 1), (1, 1), (2, 2)]))
     padding = draw(st.tuples(*(st.tuples(st.integers(0, 4), st.integers(0, 4)) for _ in range(2))))
-    size = draw(st.tuples(st.integers(1, 6), st.integers(1, 11)))
+    size = draw(st.tuples(st.integers(1, 6), st.integers(8, 14) if is_large else st.integers(1, 11)))
     out = [output_size(*one) for one in zip(size, kernel_size, stride, padding, dilation, strict=True)]
     assume(min(out) >= 1)
     channels = depth * groups
@@ -55,7 +58,8 @@ def wide_convolutions(draw: st.DrawFn) -> Graph:
     shape = (1, *kernel_size, count) if is_depthwise else (count, *kernel_size, depth)
     x = draw(int8_tensors("x", (1, *size, channels), scales()))
     y = draw(int8_tensors("y", (1, *out, count), scales()))
-    quantization = draw(filter_quantizations(x, y, count, 3 if is_depthwise else 0))
+    axis = 3 if is_depthwise else 0
+    quantization = draw(st.one_of(filter_quantizations(x, y, count, axis), mixed_quantizations(x, y, count, axis)))
     filters = constant("f", draw(filter_values(shape, generator)), quantization)
     bias = constant("b", draw(bias_values(count, generator)))
     kind = ops.DepthwiseConv2D if is_depthwise else ops.Conv2D
@@ -63,11 +67,21 @@ def wide_convolutions(draw: st.DrawFn) -> Graph:
     return assume_valid(graph_of(op, x, filters, bias, y))
 
 
+def mixed_quantizations(x: Tensor, y: Tensor, count: int, axis: int) -> st.SearchStrategy[Quantization]:
+    """Shifts to the left and to the right and dead channels side by side, with results that seldom saturate."""
+    factors = st.lists(st.sampled_from((0.0, 2.0**-9, 0.75, 1.5, 2.0**-15)), min_size=count, max_size=count)
+    return factors.map(
+        lambda chosen: Quantization(
+            tuple(float(np.float32(one * y.scale / x.scale)) for one in chosen), (0,) * count, axis
+        )
+    )
+
+
 @st.composite
 def wide_pools(draw: st.DrawFn) -> Graph:
     """Many channels; windows of more than 255 pixels, where sums in 16 bits end."""
     kind = draw(st.sampled_from([ops.AveragePool2D, ops.MaxPool2D]))
-    height, width = draw(st.sampled_from([(1, 1), (3, 3), (2, 5), (7, 7), (3, 130), (20, 20)]))
+    height, width = draw(st.sampled_from([(1, 1), (3, 3), (2, 5), (7, 7), (1, 256), (2, 600), (20, 20)]))
     channels = draw(st.sampled_from((1, 4, 6, 8, 13)))
     stride = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
     size = (height + draw(st.integers(0, 2)), width + draw(st.integers(0, 3)))
@@ -113,6 +127,8 @@ def binary_graphs(draw: st.DrawFn) -> Graph:
     x, y = (draw(int8_tensors(name, shape, scales(*spread))) for name, shape in zip("xy", operand_shapes, strict=True))
     result = np.broadcast_shapes(*operand_shapes)
     z = draw(int8_tensors("z", result, scales(-14, -6) if kind is ops.Div else scales(*spread)))
+    if kind in (ops.Add, ops.Sub) and draw(st.integers(0, 3)) == 0:  # a sum that isn't shifted at all
+        z = tensor("z", result, "int8", max(x.scale, y.scale) * 2.0**-19 / draw(st.floats(0.5, 0.99)), z.zero_point)
     if kind in (ops.Maximum, ops.Minimum):
         x, y, z = (tensor(name, one.shape, "int8", 0.5, 3) for name, one in zip("xyz", (x, y, z), strict=True))
     options = [draw(clamps(z))] if kind in (ops.Add, ops.Sub, ops.Mul, ops.Div) else []

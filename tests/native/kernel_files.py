@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from firmware_project import C_OPTIONS, run
@@ -50,8 +51,9 @@ def source_files(has_dsp: bool) -> tuple[Path, ...]:
 
 
 def include_options() -> tuple[str, ...]:
-    """Twins include the portable headers of kernels/ too."""
-    return (f"-I{firmware_dir() / 'include'}", f"-I{firmware_dir() / 'kernels'}")
+    """A kernel includes what lies beside it; tests include headers of kernels."""
+    firmware = firmware_dir()
+    return tuple(f"-I{firmware / directory}" for directory in ("include", "kernels/dsp"))
 
 
 def function_table() -> str:
@@ -79,12 +81,23 @@ def build_objects(directory: Path, compiler: tuple[str, ...], core: str, has_dsp
     run([*compiler, *options, "-c", *source_files(has_dsp)], cwd=directory)
 
 
-def build_image(directory: Path, compiler: tuple[str, ...], core: str, has_dsp: bool, level: str) -> Path:
-    """An ELF of all kernels at fixed addresses, without an application."""
+def build_image(
+    directory: Path,
+    compiler: tuple[str, ...],
+    core: str,
+    roots: Sequence[str],
+    sources: Sequence[Path],
+    level: str = "-O2",
+) -> Path:
+    """An ELF of functions at fixed addresses, without an application."""
     image = directory / f"{core}.elf"
-    roots = [f"-Wl,-u,{name}" for name in FUNCTIONS]
-    linked = ("-nostdlib", "-Wl,-e,0", f"-Wl,-T,{HERE / 'image.ld'}", *roots)
+    linked = ("-nostdlib", "-Wl,-e,0", f"-Wl,-T,{HERE / 'image.ld'}", *(f"-Wl,-u,{name}" for name in roots))
     support = ("-lgcc",) if compiler == GCC else ()
     options = (*cpu_options(compiler, core), level, *C_OPTIONS, *include_options(), *linked)
-    run([*compiler, *options, *source_files(has_dsp), HERE / "freestanding.c", *support, "-o", image])
+    run([*compiler, *options, *sources, HERE / "freestanding.c", *support, "-o", image])
     return image
+
+
+def build_kernels(directory: Path, compiler: tuple[str, ...], core: str, has_dsp: bool, level: str = "-O2") -> Path:
+    """An ELF of all kernels and drivers."""
+    return build_image(directory, compiler, core, FUNCTIONS, source_files(has_dsp), level)

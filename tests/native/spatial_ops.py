@@ -11,7 +11,9 @@ from sapmcu.ir.graph import Array, Graph, Tensor
 from sapmcu.ir.ops import AveragePool2D, Conv2D, DepthwiseConv2D, MaxPool2D, Padding, Pair, Range, TransposeConv2D
 from sapmcu.reference.convolution import channel_factors
 
-NO_DILATION = (1, 1)
+GAP = b"\x5a\x81\x7f"
+"""Between rows."""
+GAP_BYTES = len(GAP)
 
 
 def folded_bias(bias: Array | None, filters: Array, zero_point: int) -> Array:
@@ -54,9 +56,9 @@ def run_images(
     geometry: tuple[int, int, int, int],
     zero_row: Array | None = None,
 ) -> Array:
-    """geometry: window, stride, dilation, pad_top of rows. Each image in buffers of its own."""
+    """geometry: window, stride, dilation, pad_top of rows. Rows lie apart, each image in buffers of its own."""
     window, stride, dilation, pad_top = geometry
-    out_row_bytes = y.shape[2] * y.shape[3]
+    in_bytes, out_bytes = x.shape[2] * x.shape[3], y.shape[2] * y.shape[3]
     rows = {
         "in_rows": x.shape[1],
         "out_rows": y.shape[1],
@@ -64,18 +66,26 @@ def run_images(
         "stride": stride,
         "dilation": dilation,
         "pad_top": pad_top,
-        "in_row_bytes": x.shape[2] * x.shape[3],
-        "out_row_bytes": out_row_bytes,
+        "in_row_bytes": in_bytes + GAP_BYTES,
+        "out_row_bytes": out_bytes + GAP_BYTES,
         "zero_row": zero_row,
     }
     images = []
     for image in x:
         machine.reset()
-        source, result = machine.allocate(image.tobytes()), machine.allocate(b"\x55" * (y.shape[1] * out_row_bytes))
+        source = machine.allocate(_apart(image.reshape(-1, in_bytes)))
+        blank = _apart(np.zeros((y.shape[1], out_bytes), np.int8))
+        result = machine.allocate(blank)
         shape_of_rows, kernel_params = place(machine, Params("sapmcu_rows", rows)), place(machine, params)
         machine.call(driver, shape_of_rows, machine.function(kernel), kernel_params, source, result, 0)
-        images.append(machine.read(result, y.shape[1] * out_row_bytes))
-    return np.frombuffer(b"".join(images), np.int8).reshape(y.shape)
+        written = np.frombuffer(machine.read(result, len(blank)) + GAP, np.int8).reshape(y.shape[1], -1)
+        assert written[:, out_bytes:].tobytes() == GAP * y.shape[1], "written between rows"
+        images.append(written[:, :out_bytes])
+    return np.stack(images).reshape(y.shape)
+
+
+def _apart(rows: Array) -> bytes:
+    return GAP.join(row.tobytes() for row in rows)
 
 
 def _operands(graph: Graph) -> tuple[Tensor, Tensor, Array | None]:

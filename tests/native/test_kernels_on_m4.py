@@ -16,7 +16,7 @@ from native.cases import (
     product_graphs,
     spatial_graphs,
 )
-from native.kernel_files import GCC, build_image
+from native.kernel_files import GCC, build_kernels
 from native.machines import Emulated
 from strategies import transpose_convolution_graphs, varied_inputs
 from strategies_data import REPEATABLE, generators
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "elftools")
 
 @pytest.fixture(scope="module")
 def m4(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
-    elf = build_image(tmp_path_factory.mktemp("m4"), GCC, "cortex-m4", True, "-O2")
+    elf = build_kernels(tmp_path_factory.mktemp("m4"), GCC, "cortex-m4", has_dsp=True)
     machine = Emulated(elf, "M4")
     yield machine
     machine.close()

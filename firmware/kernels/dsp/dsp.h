@@ -41,13 +41,6 @@ static inline int32_t sapmcu_rounding_doubling_high_mul_dsp(int32_t x, int32_t m
     return high;
 }
 
-/* sapmcu_scale for shift < 0: ties away from zero are (high - (high < 0) + 2^(n-1)) >> n with n = -shift,
- * here without the sum's overflow. */
-static inline int32_t sapmcu_scale_down_dsp(int32_t x, int32_t multiplier, int32_t shift) {
-    const int32_t high = sapmcu_rounding_doubling_high_mul_dsp(x, multiplier);
-    return (((high + (high >> 31)) >> ~shift) + 1) >> 1;
-}
-
 /* x, and x / 2 rounded down, saturated to int8. Not by __ssat, whose types differ between gcc and clang. */
 static inline int32_t sapmcu_saturate_s8(int32_t x) {
     int32_t y;
@@ -61,7 +54,9 @@ static inline int32_t sapmcu_saturate_half_s8(int32_t x) {
     return y;
 }
 
-/* sapmcu_requantize_s8 for shift < 0, low -128 and high 127. The sum saturates only where the result does. */
+/* sapmcu_requantize_s8 for shift < 0, low -128 and high 127. Ties away from zero are
+ * (high - (high < 0) + 2^(n-1)) >> n with n = -shift; here by halves, without that sum's overflow. The sum
+ * below saturates only where the result does. */
 static inline int32_t sapmcu_requantize_down_dsp(int32_t x, int32_t multiplier, int32_t shift,
                                                  int32_t zero_point) {
     const int32_t high = sapmcu_rounding_doubling_high_mul_dsp(x, multiplier);
@@ -108,7 +103,8 @@ static inline uint32_t sapmcu_clamped_s8x4(sapmcu_clamp_s8x4 clamp, uint32_t wor
     return clamp.is_needed ? sapmcu_min_s8x4(sapmcu_max_s8x4(word, clamp.low), clamp.high) : word;
 }
 
-/* One of four: multiplier, and the inverted shift in the lowest byte, which is all that ASR looks at. */
+/* sapmcu_requantize_down_dsp of one of four: its multiplier, and the inverted shift in the lowest byte, which
+ * is all that ASR looks at. */
 static inline int32_t sapmcu_requantize_fast(int32_t x, int32_t multiplier, uint32_t inverted_shift,
                                              int32_t rounding) {
     const int32_t high = sapmcu_rounding_doubling_high_mul_dsp(x, multiplier);

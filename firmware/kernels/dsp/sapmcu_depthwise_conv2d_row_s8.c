@@ -148,7 +148,7 @@ void sapmcu_depthwise_conv2d_row_s8(const void *params, const int8_t *const *row
     w.column = -(int32_t)p->pad_left;
     for (uint32_t ox = 0; ox < p->out_width; ox++) {
         const int is_inside = w.column >= 0 && w.column + reach < p->in_width;
-        if (is_inside && was_inside && w.row == p->kernel_height) {
+        if (is_inside && was_inside) {
             move_taps(&w);
         } else {
             first_taps(&w);
