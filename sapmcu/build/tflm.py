@@ -34,6 +34,7 @@ HEADERS = {
 }
 """Where each lies in upstream's source tree, in its project generation, or in an installed copy."""
 
+CXX_LIBRARY = "libstdc++_nano.a"
 CXX_LIBRARIES = ("-lstdc++_nano", "-lm", "-lc_nano", "-lgcc")
 CMSIS_NN_SYMBOL = " T _ZN6tflite21Register_CONV_2D_INT8Ev"
 """Out of line in a library with CMSIS-NN, inline in the headers otherwise."""
@@ -133,7 +134,7 @@ def wrong_core(attributes: str, project: FirmwareProject) -> str | None:
 def tflm_toolchain(library: TflmLibrary, core_options: Sequence[str]) -> Toolchain:
     """gcc with its C++ library, for sources that use TFLM. Raises: ToolError where either isn't installed."""
     gcc = gcc_toolchain(core_options)
-    place = (*gcc.compiler, *core_options, "-print-file-name=libstdc++_nano.a")
+    place = (*gcc.compiler, *core_options, f"-print-file-name={CXX_LIBRARY}")
     said = run_tool(place, Path.cwd(), None, "the compiler doesn't start").splitlines()
     if not Path(said[-1]).is_absolute():
         raise ToolError(
