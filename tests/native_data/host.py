@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import struct
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,28 @@ from sapmcu.ir.native import NativeProgram
 from sapmcu.lower import lower_graph
 from sapmcu.plan.arena import align
 
-SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+@dataclass(frozen=True)
+class HostCompiler:
+    """A compiler and its sanitizers. headers: what its own lack."""
+
+    command: tuple[str, ...]
+    sanitizers: tuple[str, ...]
+    headers: Mapping[str, bytes]
+
+
+GCC = HostCompiler(("gcc",), ("-fsanitize=address,undefined", "-fno-sanitize-recover=all"), {})
+CLANG = HostCompiler(
+    (sys.executable, "-m", "ziglang", "cc"),
+    ("-fsanitize=undefined", "-fno-sanitize-recover=all"),
+    {
+        "sanitizer/asan_interface.h": b"""\
+#define ASAN_POISON_MEMORY_REGION(address, bytes) ((void)(address), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(address, bytes) ((void)(address), (void)(bytes))
+"""
+    },
+)
+"""Of zig, which brings no ASan."""
 GAP_BYTES = 32
 """Between tensors that are kept apart: what touches it is an error."""
 SHA256 = bytes(range(32)).hex()
@@ -88,11 +110,12 @@ def spread(graph: Graph) -> tuple[NativeProgram, list[tuple[int, int]]]:
     return replace(program, plan=replace(program.plan, offset_bytes=offsets, arena_bytes=end)), gaps
 
 
-def build_kernels(directory: Path) -> Path:
+def build_kernels(directory: Path, compiler: HostCompiler = GCC) -> Path:
     """All portable kernels and drivers as a library with sanitizers."""
     firmware = firmware_dir()
     sources = [*sorted((firmware / "kernels").glob("*.c")), *sorted((firmware / "engine").glob("sapmcu_run_*.c"))]
-    run(["gcc", *C_OPTIONS, "-O1", *SANITIZERS, f"-I{firmware / 'include'}", "-c", *sources], cwd=directory)
+    options = (*C_OPTIONS, "-O1", *compiler.sanitizers, f"-I{firmware / 'include'}")
+    run([*compiler.command, *options, "-c", *sources], cwd=directory)
     library = directory / "libkernels.a"
     run(["ar", "rcs", library, *sorted(directory.glob("*.o"))])
     return library
@@ -101,8 +124,10 @@ def build_kernels(directory: Path) -> Path:
 class Models:
     """Programs compiled with host_models.c, in a process of their own."""
 
-    def __init__(self, directory: Path, library: Path, programs: Sequence[NativeProgram]) -> None:
-        files = emit_model_table([program.name for program in programs], ORIGIN)
+    def __init__(
+        self, directory: Path, library: Path, programs: Sequence[NativeProgram], compiler: HostCompiler = GCC
+    ) -> None:
+        files = {**compiler.headers, **emit_model_table([program.name for program in programs], ORIGIN)}
         for program in programs:
             files |= emit_native(program, SHA256, ORIGIN)
         write_files(directory, files)
@@ -110,7 +135,8 @@ class Models:
         sources = [directory / name for name in files if name.endswith(".c")]
         executable = directory / "models"
         includes = (f"-I{firmware_dir() / 'include'}", f"-I{directory}")
-        run(["gcc", *C_OPTIONS, *SANITIZERS, *includes, *sources, main, library, "-o", executable])
+        options = (*C_OPTIONS, *compiler.sanitizers, *includes)
+        run([*compiler.command, *options, *sources, main, library, "-o", executable])
         self._programs = list(programs)
         self._process = subprocess.Popen(
             [executable], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
