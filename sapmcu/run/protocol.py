@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from sapmcu.ir.run import Counters, Identity
 
 VERSION = 1
 END, ESC, ESC_END, ESC_ESC = 0xC0, 0xDB, 0xDC, 0xDD
+UNESCAPABLE = re.compile(rb"(?:[^\xdb]|\xdb[\xdc\xdd])*", re.DOTALL)
+"""Each ESC is followed by what stands for END or ESC."""
 HEADER = struct.Struct("<BBBBI")
 CRC = struct.Struct("<I")
 ALL_OPS = 0xFFFF_FFFF
@@ -97,6 +100,8 @@ class Reply:
 
 def decode_reply(frame: bytes) -> Reply | None:
     """The reply in the bytes between two END; None where they hold none that is whole."""
+    if not UNESCAPABLE.fullmatch(frame):
+        return None
     plain = frame.replace(bytes([ESC, ESC_END]), bytes([END])).replace(bytes([ESC, ESC_ESC]), bytes([ESC]))
     body, crc = plain[: -CRC.size], plain[-CRC.size :]
     if len(body) < HEADER.size or CRC.pack(zlib.crc32(body)) != crc:
