@@ -9,7 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from reference_models import TFLITE_MODELS, ZOO_MODELS, reference_model
+
+settings.register_profile("same-each-time", derandomize=True)
+settings.load_profile("same-each-time")
 
 
 def is_there(tool: str) -> bool:
