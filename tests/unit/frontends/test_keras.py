@@ -85,7 +85,7 @@ def test_program_code_is_refused(name: str) -> None:
     ("item", "reason"),
     [
         ({"class_name": "__lambda__", "config": {"value": "4wEA"}}, "__lambda__"),
-        ({"class_name": "TFSMLayer", "config": {"name": "other", "filepath": "/tmp/x"}}, "TFSMLayer layer other"),
+        ({"class_name": "TFSMLayer", "config": {"name": "other", "filepath": "elsewhere"}}, "TFSMLayer layer other"),
         ({"class_name": "TFOpLambda", "config": {"name": "w", "function": "io.write_file"}}, "calls tf.io.write_file"),
         ({"class_name": "TFOpLambda", "config": {"name": "p", "function": "py_function"}}, "calls tf.py_function"),
         ({"module": "subprocess", "class_name": "Popen", "config": {}}, "Popen of the Python module subprocess"),
