@@ -31,7 +31,7 @@ from sapmcu.ir.ops import Opaque
 from sapmcu.ir.source import ModelFormat, Samples, Source
 from sapmcu.ir.text import dump_text
 from sapmcu.ir.tflite import op_code
-from sapmcu.lower import lower_graph
+from sapmcu.lower import lower_graph, order_graph
 from sapmcu.passes import PASSES
 from sapmcu.passes.int8_interface import int8_interface
 from sapmcu.plan.memory import plan_memory
@@ -78,7 +78,9 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     int8, quantizer, samples = quantize(source, options, progress)
     as_read = read_tflite(int8, source.path.stem, str(source.path))
     check_full_int8(as_read, source)
-    graph, rewrites = rewrite(as_read, options.dump_ir)
+    in_file_order, rewrites = rewrite(as_read, options.dump_ir)
+    graph, is_order_best = order_graph(in_file_order)
+    dump(graph, options.dump_ir, f"{len(rewrites) + 1}-order")
     model = write_tflite(graph)
     memory = plan_memory(graph, len(model), target_for(Kernels(options.kernels), dsp=board.dsp, mve=board.mve))
     program, reason = lower(graph)
@@ -118,7 +120,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         check=check,
         accuracy=accuracy,
         engines=engines,
-        native=None if program is None else NativeArena(program.plan.arena_bytes, program.plan.bound_bytes),
+        native=None if program is None else native_arena(program, in_file_order, graph, is_order_best),
         warnings=(*warnings(samples, graph, memory), *engine_warnings(engines, fit, memory, reason)),
         files=tuple(sorted([*files, "report.json"])),
         out=out,
@@ -136,6 +138,13 @@ def lower(graph: Graph) -> tuple[NativeProgram | None, str]:
         return lower_graph(graph), ""
     except UserError as error:
         return None, error.message
+
+
+def native_arena(program: NativeProgram, in_file_order: Graph, graph: Graph, is_order_best: bool) -> NativeArena:
+    """The plan of the native engine, beside what the order of the file would need."""
+    plan = program.plan
+    file_order_bytes = plan.arena_bytes if graph is in_file_order else lower_graph(in_file_order).plan.arena_bytes
+    return NativeArena(plan.arena_bytes, plan.bound_bytes, file_order_bytes, is_order_best)
 
 
 def fitting_engines(board: Board, fit: Fit, memory: MemoryReport, program: NativeProgram | None) -> tuple[Engine, ...]:
@@ -260,7 +269,7 @@ def memory(path: Path, board: str | None, kernels: str, progress: Progress) -> t
     if source.format is not ModelFormat.TFLITE:
         options = ConvertOptions(path, board or "")
         int8, _, _ = quantize(source, options, progress)
-        graph, _ = rewrite(read_tflite(int8, path.stem, str(path)))
+        graph, _ = order_graph(rewrite(read_tflite(int8, path.stem, str(path)))[0])
         check_full_int8(graph, source)
         model_bytes = len(write_tflite(graph))
     target = (

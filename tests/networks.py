@@ -18,6 +18,7 @@ from sapmcu.emit.tflite import write_tflite
 from sapmcu.frontends.tflite import read_tflite
 from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.vectors import Vector
+from sapmcu.lower import order_graph
 from sapmcu.pipeline import rewrite
 from sapmcu.run import tflm_host
 from sapmcu.run.session import Firmware, target_of
@@ -42,7 +43,7 @@ class Network:
 def load_graph(name: str) -> Graph:
     """The graph as it is written; the test is skipped where the file is absent."""
     path = ZOO_PATHS.get(name) or reference_model(f"{name}.tflite")
-    return rewrite(read_tflite(path.read_bytes(), path.stem, str(path)))[0]
+    return order_graph(rewrite(read_tflite(path.read_bytes(), path.stem, str(path)))[0])[0]
 
 
 @cache

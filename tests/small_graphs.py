@@ -23,3 +23,31 @@ y = Add(b, x, activation=-128..127)
 def residual() -> Graph:
     """Two 1×1 convolutions and an addition that reads the input again."""
     return parse_text(RESIDUAL)
+
+
+BRANCHES = """
+graph branches "two wide branches that end in narrow pools; the file computes both before it narrows either"
+tensor x [1,8,8,4] int8 (0.5, 0)
+const half [1] int8 (0.5, 0) = 1
+tensor a [1,8,8,4] int8 (0.25, 0)
+tensor b [1,8,8,4] int8 (0.25, 0)
+tensor c [1,2,2,4] int8 (0.25, 0)
+tensor d [1,2,2,4] int8 (0.25, 0)
+tensor e [1,2,2,4] int8 (0.25, 0)
+tensor f [1,2,2,4] int8 (0.5, 0)
+tensor y [1,2,2,4] int8 (0.25, 0)
+input x
+output y
+a = Mul(x, half, activation=-128..127)
+b = Mul(x, half, activation=-128..127)
+c = MaxPool2D(a, window=(4, 4), stride=(4, 4), padding=((0, 0), (0, 0)), activation=-128..127)
+d = MaxPool2D(b, window=(4, 4), stride=(4, 4), padding=((0, 0), (0, 0)), activation=-128..127)
+e = Add(c, d, activation=-128..127)
+f = MaxPool2D(x, window=(4, 4), stride=(4, 4), padding=((0, 0), (0, 0)), activation=-128..127)
+y = Add(e, f, activation=-128..127)
+"""
+
+
+def branches() -> Graph:
+    """Two wide branches, which another order of ops keeps apart."""
+    return parse_text(BRANCHES)

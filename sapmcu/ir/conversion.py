@@ -44,10 +44,16 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True)
 class NativeArena:
-    """What the native engine needs beside its stack, input and output included; bound: no such plan is smaller."""
+    """What the native engine needs beside its stack, input and output included.
+
+    bound_bytes: no plan of this order of ops is smaller. file_order_bytes: what the order of the file needs.
+    is_order_best: no other order has a lower bound.
+    """
 
     arena_bytes: int
     bound_bytes: int
+    file_order_bytes: int
+    is_order_best: bool
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 
 from sapmcu.errors import UserError
 from sapmcu.ir import ops
 from sapmcu.ir.graph import DType, Graph, Op, Tensor
-from sapmcu.ir.native import Constant, NativeProgram, Params, Step, Value
+from sapmcu.ir.native import Constant, Lowered, NativeProgram, Params, Step, Value
 from sapmcu.ir.tflite import op_code
 from sapmcu.lower.table import LOWER, LoweringError
+from sapmcu.plan.live import live_bytes
 from sapmcu.plan.native import plan_arena
+from sapmcu.plan.order import find_order
 
 HINT = "--engine tflm runs it"
 
@@ -45,18 +49,40 @@ def _lower_ops(graph: Graph) -> Iterator[Step]:
     violations = []
     for index, op in enumerate(graph.ops):
         try:
-            if type(op) not in LOWER:
-                raise LoweringError("the native engine doesn't have this op")
-            variables = [name for name in op.present_inputs if graph.tensors[name].is_variable]
-            if variables:
-                raise LoweringError(f"{variables[0]} keeps its value from run to run, which the native engine hasn't")
-            lowered = LOWER[type(op)](op, graph.operands(op), graph.results(op))
+            lowered = _lower_op(graph, op)
         except LoweringError as error:
             violations.append(f"op {index} {op_code(op)} ({op.name}): {error}")
             continue
         yield Step(index, describe(graph, index, op), lowered)
     if violations:
         raise UserError(violations[0], hint=HINT, details=violations[1:])
+
+
+def _lower_op(graph: Graph, op: Op) -> Lowered:
+    """Raises: LoweringError."""
+    if type(op) not in LOWER:
+        raise LoweringError("the native engine doesn't have this op")
+    variables = [name for name in op.present_inputs if graph.tensors[name].is_variable]
+    if variables:
+        raise LoweringError(f"{variables[0]} keeps its value from run to run, which the native engine hasn't")
+    return LOWER[type(op)](op, graph.operands(op), graph.results(op))
+
+
+def order_graph(graph: Graph) -> tuple[Graph, bool]:
+    """The graph with its ops in the order whose activations need the least memory; whether no order needs less.
+
+    The file's order stays unless another has a lower peak on the native engine and no higher one on TFLM, where no
+    tensors share memory.
+    """
+    lowered = {}
+    for index, op in enumerate(graph.ops):
+        with suppress(LoweringError):  # TFLM alone runs such a graph
+            lowered[index] = _lower_op(graph, op)
+    order = find_order(graph, lowered)
+    ordered = replace(graph, ops=tuple(graph.ops[index] for index in order.ops))
+    if ordered.ops == graph.ops or max(live_bytes(ordered)) > max(live_bytes(graph)):
+        return graph, order.is_best and ordered.ops == graph.ops
+    return ordered, order.is_best
 
 
 SIGNS: Mapping[type[Op], str] = {

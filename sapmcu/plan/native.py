@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from sapmcu.ir.graph import Graph
-from sapmcu.ir.native import ArenaPlan, Step
+from sapmcu.ir.native import ArenaPlan, Lowered, Step
 from sapmcu.plan.arena import Buffer, align, plan_offsets
 from sapmcu.plan.live import live_buffers
 
@@ -25,10 +25,10 @@ def plan_arena(graph: Graph, steps: Sequence[Step], *, is_each_kept: bool = Fals
         size = align(max(one.size_bytes for one in members), ALIGNMENT_BYTES)
         first, last = min(one.first for one in members), max(one.last for one in members)
         buffers.append(Buffer(owner, size, *((0, last_op) if is_each_kept else (first, last))))
-    scratch = {step.index: f"scratch of op {step.index}" for step in steps if _scratch_bytes(step)}
+    scratch = {step.index: f"scratch of op {step.index}" for step in steps if scratch_bytes(step.lowered)}
     for step in steps:
         if step.index in scratch:
-            size = align(_scratch_bytes(step), ALIGNMENT_BYTES)
+            size = align(scratch_bytes(step.lowered), ALIGNMENT_BYTES)
             buffers.append(Buffer(scratch[step.index], size, step.index, step.index))
     offsets = plan_offsets(buffers, ALIGNMENT_BYTES)
     plan = ArenaPlan(
@@ -42,8 +42,8 @@ def plan_arena(graph: Graph, steps: Sequence[Step], *, is_each_kept: bool = Fals
     return plan
 
 
-def _scratch_bytes(step: Step) -> int:
-    return max((call.scratch_bytes for call in step.lowered.calls), default=0)
+def scratch_bytes(lowered: Lowered) -> int:
+    return max((call.scratch_bytes for call in lowered.calls), default=0)
 
 
 def _owners(graph: Graph, steps: Sequence[Step], tensors: Mapping[str, Buffer], is_each_kept: bool) -> dict[str, str]:
@@ -112,7 +112,7 @@ def _verify_scratch(step: Step, sizes: Mapping[str, int], plan: ArenaPlan, used:
 
 
 def _in_scratch(step: Step, sizes: Mapping[str, int], plan: ArenaPlan, names: set[str]) -> Iterator[str]:
-    size = _scratch_bytes(step)
+    size = scratch_bytes(step.lowered)
     if not size:
         return
     start = plan.scratch_offset_bytes[step.index]

@@ -29,10 +29,16 @@ def render_conversion(result: Conversion, *, width: int | None = None) -> str:
 
 
 def _native(result: Conversion) -> list[tuple[str, str, str]]:
-    if result.native is None:
+    native = result.native
+    if native is None:
         return []
-    best = "optimal for this order" if result.native.arena_bytes == result.native.bound_bytes else "best found"
-    return [("native arena", number(result.native.arena_bytes), f"bytes, all of them activations; {best}")]
+    best = "best found"
+    if native.arena_bytes == native.bound_bytes:
+        best = "least of all orders" if native.is_order_best else "optimal for this order"
+    rows = [("native arena", number(native.arena_bytes), f"bytes, all of them activations; {best}")]
+    if native.file_order_bytes != native.arena_bytes:
+        rows.append(("  in file's order", number(native.file_order_bytes), "the ops were put into another"))
+    return rows
 
 
 def _about(result: Conversion) -> list[tuple[str, str, str]]:

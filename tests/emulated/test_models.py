@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from networks import NETWORKS, VECTORS, Network, load_network, network_firmware
+from networks import NETWORKS, Network, load_network, network_firmware
 
 from sapmcu.lower import lower_graph
 from sapmcu.reference import run_graph
@@ -24,17 +24,6 @@ BOARDS = {
     ("qemu", "mps3_an547"): ("cortex-m55", "gcc", "zig"),
 }
 """Emulator and board -> core and toolchains."""
-
-FEWER_VECTORS = {
-    "cortex-m0plus": {
-        "mlperf_ic_resnet_quant": 3,  # 153 M instructions a run
-        "tflm_person_detect": 3,  # 133 M
-        "mlperf_kws_ref_model": 10,  # 54 M
-        "dscnn": 10,  # 31 M
-    },
-    "cortex-m3": {"mlperf_ic_resnet_quant": 10, "tflm_person_detect": 10},  # 90 M, 76 M
-}
-"""Core -> name of the network -> vectors, where VECTORS of them take longer than they tell."""
 
 EACH_OP = (
     ("unicorn", "nucleo_g0b1re", "gcc"),
@@ -70,8 +59,7 @@ def test_firmware_gives_the_bytes_of_tflm(tmp_path: Path, name: str, emulator: s
         assert (identity.model, identity.core) == (network.graph.name, BOARDS[emulator, board][0])
         if (emulator, board, toolchain) in EACH_OP:
             assert_each_op_equal(session, network)
-        count = FEWER_VECTORS.get(identity.core, {}).get(name, VECTORS)
-        for number, vector in enumerate(network.vectors[:count]):
+        for number, vector in enumerate(network.vectors):
             got = invoke(session.device, identity, vector)
             assert got == vector.outputs, first_difference(number, vector, got)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from command import Ran, sapmcu
 from reference_models import ROOT, reference_model
+from small_graphs import branches
 
 from sapmcu.emit.tflite import write_tflite
 from sapmcu.frontends.tflite import load_tflite
@@ -69,6 +70,17 @@ def test_int8_models_are_converted(run: Run, tflite_model: Path, tmp_path: Path)
     assert report["accuracy"] is None
     assert "30 of 30" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_ops_run_in_the_order_that_needs_least_memory(run: Run, tmp_path: Path) -> None:
+    path, out = tmp_path / "branches.tflite", tmp_path / "out"
+    path.write_bytes(write_tflite(branches()))
+    ran = run("convert", path, "--board", "nucleo_f446re", "-o", out)
+    assert ran.code == 0, ran.err
+    native = {"arena_bytes": 528, "bound_bytes": 528, "file_order_bytes": 784, "is_order_best": True}
+    assert check_output(out)["native"] == native
+    assert "least of all orders" in ran.out and "in file's order" in ran.out
+    assert [op.name for op in load_tflite(out / "model.tflite").ops] == ["a", "c", "f", "b", "d", "e", "y"]
 
 
 def test_same_input_same_bytes(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +167,7 @@ def test_dump_ir_writes_every_pass(run: Run, tmp_path: Path) -> None:
     ran = run("convert", model, "--board", "stm32h7", "-o", tmp_path / "out", "--dump-ir", tmp_path / "ir")
     assert ran.code == 0
     names = sorted(path.name for path in (tmp_path / "ir").iterdir())
-    assert names == ["0-as-read.txt", "1-drop-orphans.txt", "2-fold-relu6.txt"]
+    assert names == ["0-as-read.txt", "1-drop-orphans.txt", "2-fold-relu6.txt", "3-order.txt"]
     assert "FullyConnected(" in (tmp_path / "ir/0-as-read.txt").read_text()
 
 
