@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a function in a process of its own: for libraries that are large, talkative, or crash on a hostile file.
 
-One process serves all calls, so that TensorFlow is imported once; its output goes to a log of which only an error
-shows the end. It has no network.
+One process serves all calls of the converters, so that TensorFlow is imported once; its output goes to a log of which
+only an error shows the end. It has no network.
 """
 
 from __future__ import annotations
@@ -47,7 +47,16 @@ def call(task: str, *arguments: Any, progress: Progress = silent, timeout_s: flo
     task: "module:function" of sapmcu; `report` is a Progress whose lines arrive at `progress`. Raises: what the
     function raises; ToolError where its process dies or takes longer than timeout_s.
     """
-    return _child().call(task, arguments, progress, timeout_s)
+    try:
+        return _child().call(task, arguments, progress, timeout_s)
+    except ChildError as error:
+        raise ToolError(
+            f"the converter {error} on this model",
+            hint="check that the model loads where it was trained; if it does, this is worth a bug report",
+            command=task,
+            returncode=error.returncode,
+            output=error.output,
+        ) from None
 
 
 @cache
@@ -57,8 +66,16 @@ def _child() -> Child:
     return child
 
 
+class ChildError(Exception):
+    """The process ended or took too long; the text is the predicate of a sentence. output: the end of its log."""
+
+    def __init__(self, what: str, returncode: int, output: str) -> None:
+        super().__init__(what)
+        self.returncode, self.output = returncode, output
+
+
 class Child:
-    """The process, started with the first call and again after a crash."""
+    """The process, started with the first call and again after a crash. Whoever makes one closes it at exit."""
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
@@ -66,6 +83,7 @@ class Child:
         self.log: IO[bytes]
 
     def call(self, task: str, arguments: tuple[Any, ...], progress: Progress, timeout_s: float) -> Any:
+        """Raises: what the function raises; ChildError."""
         process = self.process or self._start()
         try:
             self.connection.send((task, arguments))
@@ -75,13 +93,7 @@ class Child:
             returncode, output = process.wait(), self._tail()
             self.close()
             what = f"took over {timeout_s:g} s" if isinstance(error, TimeoutError) else "crashed"
-            raise ToolError(
-                f"the converter {what} on this model",
-                hint="check that the model loads where it was trained; if it does, this is worth a bug report",
-                command=task,
-                returncode=returncode,
-                output=output,
-            ) from None
+            raise ChildError(what, returncode, output) from None
         except BaseException:  # an interrupt leaves the connection in an unknown state
             self.close()
             raise

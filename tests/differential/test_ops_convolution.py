@@ -94,4 +94,4 @@ def test_tflm_crashes_at_a_depthwise_bias_that_is_absent() -> None:
     graph = graph_of(DepthwiseConv2D(("x", "f", None), ("y",), (1, 1), VALID, (1, 1), INT8), x, filters, y)
     with pytest.raises(tflm_host.TflmError) as caught:
         tflm_host.invoke(write_tflite(graph), [[np.zeros(x.shape, np.int8)]], 1)
-    assert "stopped in the middle with this model (exit code -" in caught.value.message
+    assert "TFLM crashed with this model (exit code -" in caught.value.message

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sapmcu import isolated
 from sapmcu.errors import ToolError, UserError
-from sapmcu.isolated import Child, silent
+from sapmcu.isolated import Child, ChildError, silent
 from sapmcu.isolated_worker import refuse_network
 
 HEADER = "sapmcu.frontends.keras:convert_keras"
@@ -61,7 +62,7 @@ def test_a_crash_is_told_and_the_next_call_works(child: Child, tmp_path: Path) -
         child.call(HEADER, (damaged(tmp_path),), silent, 60)
     assert child.process is not None
     os.kill(child.process.pid, signal.SIGSEGV)
-    with pytest.raises(ToolError, match="the converter crashed on this model") as caught:
+    with pytest.raises(ChildError, match="crashed") as caught:
         child.call(HEADER, (damaged(tmp_path),), silent, 60)
     assert caught.value.returncode == -signal.SIGSEGV
     with pytest.raises(UserError):
@@ -69,9 +70,15 @@ def test_a_crash_is_told_and_the_next_call_works(child: Child, tmp_path: Path) -
 
 
 def test_a_hang_is_ended(child: Child) -> None:
-    with pytest.raises(ToolError, match=r"the converter took over 0\.01 s on this model"):
+    with pytest.raises(ChildError, match=r"took over 0\.01 s"):
         child.call(HEADER, ("absent",), silent, 0.01)
     assert child.process is None
+
+
+def test_a_hang_of_the_converter_is_a_failed_tool() -> None:
+    with pytest.raises(ToolError, match=r"the converter took over 0\.01 s on this model") as caught:
+        isolated.call(HEADER, "absent", timeout_s=0.01)
+    assert caught.value.exit_code == 3
 
 
 def test_large_arguments_cross_over(child: Child) -> None:
