@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels give the reference's bytes: portable ones on this host, under the address and undefined-behaviour sanitizers,
+DSP twins on an emulated Cortex-M4, built by gcc, where no access beyond a buffer goes unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from native.cases import (
+    assert_binary_equals_reference,
+    assert_kernels_equal_reference,
+    binary_graphs,
+    pool_graphs,
+    product_graphs,
+    spatial_graphs,
+)
+from native.kernel_files import GCC, build_host_server, build_kernels
+from native.machines import Emulated, Host
+from strategies import transpose_convolution_graphs, varied_inputs
+from strategies_data import REPEATABLE, generators
+
+from sapmcu.ir.graph import Graph
+
+HOST = pytest.param("host", marks=pytest.mark.needs("gcc"))
+M4 = pytest.param("m4", marks=pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "elftools"))
+
+
+@pytest.fixture(scope="module", params=[HOST, M4])
+def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host | Emulated]:
+    directory = tmp_path_factory.mktemp(request.param)
+    if request.param == "host":
+        made: Host | Emulated = Host(build_host_server(directory))
+    else:
+        made = Emulated(build_kernels(directory, GCC, "cortex-m4", has_dsp=True), "M4")
+    yield made
+    made.close()
+
+
+@REPEATABLE
+@given(spatial_graphs(), generators)
+def test_convolutions_equal_the_reference(
+    machine: Host | Emulated, graph: Graph, generator: np.random.Generator
+) -> None:
+    assert_kernels_equal_reference(machine, graph, varied_inputs(graph, generator))
+
+
+@REPEATABLE
+@given(transpose_convolution_graphs(), generators)
+def test_transposed_convolutions_equal_the_reference(
+    machine: Host | Emulated, graph: Graph, generator: np.random.Generator
+) -> None:
+    assert_kernels_equal_reference(machine, graph, varied_inputs(graph, generator))
+
+
+@REPEATABLE
+@given(pool_graphs(), generators)
+def test_pools_equal_the_reference(machine: Host | Emulated, graph: Graph, generator: np.random.Generator) -> None:
+    assert_kernels_equal_reference(machine, graph, varied_inputs(graph, generator))
+
+
+@REPEATABLE
+@given(product_graphs(), generators)
+def test_matrix_products_equal_the_reference(
+    machine: Host | Emulated, graph: Graph, generator: np.random.Generator
+) -> None:
+    assert_kernels_equal_reference(machine, graph, varied_inputs(graph, generator))
+
+
+@REPEATABLE
+@given(binary_graphs(), generators)
+def test_arithmetic_equals_the_reference(
+    machine: Host | Emulated, graph: Graph, generator: np.random.Generator
+) -> None:
+    assert_binary_equals_reference(machine, graph, generator)
