@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keras 3 layers: the poolings. Importing this package registers them with Keras. Needs TensorFlow."""
+
+from __future__ import annotations
+
+from sapmcu.layers.blur import BlurPooling2D
+from sapmcu.layers.cost import PoolingCost, pooling_cost
+from sapmcu.layers.soft import SoftPooling2D
+from sapmcu.layers.strided_conv import StridedConvPooling2D
+from sapmcu.layers.table import POOLINGS, make_pooling, pooling_options
+
+__all__ = [
+    "POOLINGS",
+    "BlurPooling2D",
+    "PoolingCost",
+    "SoftPooling2D",
+    "StridedConvPooling2D",
+    "make_pooling",
+    "pooling_cost",
+    "pooling_options",
+]

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SoftPool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from sapmcu.layers.cost import PoolingCost, image_shape, peak
+from sapmcu.layers.pooling import Pooling2D, softmax_pool
+
+
+@keras.saving.register_keras_serializable(package="sapmcu")
+class SoftPooling2D(Pooling2D):
+    """Mean over each window with the softmax of the activations themselves as weights.
+
+    Source: Stergiou, Poppe, Kalliatakis, "Refining activation downsampling with SoftPool", ICCV 2021, equation 1.
+    """
+
+    needs_size = True
+
+    def call(self, x: Any) -> Any:
+        return ops.cast(softmax_pool(x, x, self.window, x.shape[1:3]), self.compute_dtype)
+
+    def cost(self, input_shape: Sequence[int | None]) -> PoolingCost:
+        height, width, channels = image_shape(self.name, input_shape)
+        rows, columns = (length or 0 for length in self.window.output_size((height, width)))
+        x, y = height * width * channels, rows * columns * channels
+        spread = y * self.window.pixels
+        return PoolingCost(0, 0, x, y, peak([(x, spread), (spread, spread, spread), (spread, y)]))
