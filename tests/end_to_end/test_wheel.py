@@ -43,6 +43,11 @@ def test_an_int8_model_is_converted_without_tensorflow(sapmcu: Path, tmp_path: P
     assert (tmp_path / "out/firmware/CMakeLists.txt").exists()
 
 
+def test_the_networks_are_found(sapmcu: Path, tmp_path: Path) -> None:
+    code = "from sapmcu.train import networks as n; print(n.networks_dir(), *map(n.load_network, n.network_names()))"
+    assert "site-packages/sapmcu/networks <function" in run(sapmcu.parent / "python", "-c", code, cwd=tmp_path)
+
+
 def test_boards_are_listed(sapmcu: Path, tmp_path: Path) -> None:
     assert "nucleo_h743zi2" in run(sapmcu, "boards", cwd=tmp_path)
 

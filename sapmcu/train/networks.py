@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find a network's `build`: one that comes with sapmcu, or a user's own file.
+
+sapmcu's own lie in models/networks beside the package in its source tree, inside the package when installed; either way
+they import as sapmcu.networks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sapmcu.errors import UserError
+
+SAPMCU = Path(__file__).resolve().parent.parent
+PACKAGE = "sapmcu.networks"
+SHARED = ("__init__", "stages")
+"""Files of the directory that are no network."""
+
+Build = Callable[..., Any]
+"""(input_shape, num_classes, *, width, pooling, strides, placement, ...) -> the untrained Keras model."""
+
+
+def networks_dir() -> Path:
+    """The directory of sapmcu's own networks."""
+    for directory in (SAPMCU / "networks", SAPMCU.parent / "models" / "networks"):
+        if directory.is_dir():
+            return directory
+    raise FileNotFoundError(f"sapmcu is installed without its networks; looked beside and in {SAPMCU}")
+
+
+def network_names() -> tuple[str, ...]:
+    """Of sapmcu's own."""
+    return tuple(sorted(path.stem for path in networks_dir().glob("*.py") if path.stem not in SHARED))
+
+
+def load_network(name: str | Path) -> Build:
+    """The `build` of a network by name, or of a .py file by path.
+
+    Raises: UserError where there is none, or the file can't be run.
+    """
+    text = str(name)
+    _register_package()
+    if text.endswith(".py"):
+        return _build_of(_run_file(Path(name)), text)
+    names = network_names()
+    if text not in names:
+        raise UserError(
+            f"there is no network '{text}'", hint=f"give one of {', '.join(names)}, or a path to a .py with `build`"
+        )
+    return _build_of(importlib.import_module(f"{PACKAGE}.{text}"), text)
+
+
+def _build_of(module: ModuleType, name: str) -> Build:
+    build = getattr(module, "build", None)
+    if not callable(build):
+        raise UserError(
+            f"{name} has no function `build`",
+            hint="define build(input_shape, num_classes, *, width, pooling, strides, placement, pooling_options)",
+        )
+    return build  # type: ignore[no-any-return]
+
+
+@cache
+def _register_package() -> None:
+    """Make sapmcu.networks importable in the source tree, too, for the networks and for users' files."""
+    directory = networks_dir()
+    spec = importlib.util.spec_from_file_location(
+        PACKAGE, directory / "__init__.py", submodule_search_locations=[str(directory)]
+    )
+    assert spec is not None and spec.loader is not None
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[PACKAGE] = package
+    spec.loader.exec_module(package)
+
+
+def _run_file(path: Path) -> ModuleType:
+    """A user's file as a module of its own name, which no other module has."""
+    if not path.is_file():
+        raise UserError(f"there is no file {path}", hint="give a path to a .py with `build`, or the name of a network")
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+    spec = importlib.util.spec_from_file_location(f"sapmcu_user_network_{digest}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[spec.name]
+        raise UserError(
+            f"{path} can't be run: {type(error).__name__}: {error}",
+            hint="run it with Python to see more",
+            details=[f"line {number}" for number in _lines_of(error, path)],
+        ) from error
+    return module
+
+
+def _lines_of(error: Exception, path: Path) -> list[int]:
+    """The file's lines on the way to the error."""
+    if isinstance(error, SyntaxError):
+        return [error.lineno] if error.lineno and error.filename == str(path) else []
+    frames = traceback.extract_tb(error.__traceback__)
+    return [frame.lineno for frame in frames if frame.filename == str(path) and frame.lineno]
