@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from sapmcu.errors import UserError
+from sapmcu.ir.graph import Array
 
 SAPMCU = Path(__file__).resolve().parent.parent
 PACKAGE = "sapmcu.networks"
@@ -47,26 +48,40 @@ def load_network(name: str | Path) -> Build:
 
     Raises: UserError where there is none, or the file can't be run.
     """
-    text = str(name)
-    _register_package()
-    if text.endswith(".py"):
-        return _build_of(_run_file(Path(name)), text)
-    names = network_names()
-    if text not in names:
-        raise UserError(
-            f"there is no network '{text}'", hint=f"give one of {', '.join(names)}, or a path to a .py with `build`"
-        )
-    return _build_of(importlib.import_module(f"{PACKAGE}.{text}"), text)
-
-
-def _build_of(module: ModuleType, name: str) -> Build:
-    build = getattr(module, "build", None)
+    build = getattr(_load_module(name), "build", None)
     if not callable(build):
         raise UserError(
             f"{name} has no function `build`",
             hint="define build(input_shape, num_classes, *, width, pooling, strides, placement, pooling_options)",
         )
     return build  # type: ignore[no-any-return]
+
+
+def load_anchors(name: str | Path) -> Callable[[Any], Array]:
+    """The `anchors` of a detector: a function of its model that gives float32 [anchors,4], as sapmcu.ir.detection says.
+
+    Raises: UserError where there is no such network, or it is no detector.
+    """
+    anchors = getattr(_load_module(name), "anchors", None)
+    if not callable(anchors):
+        raise UserError(
+            f"{name} is no detector: it has no function `anchors`",
+            hint="choose ssdlite, or define anchors(model) in a file of yours",
+        )
+    return anchors  # type: ignore[no-any-return]
+
+
+def _load_module(name: str | Path) -> ModuleType:
+    _register_package()
+    text = str(name)
+    if text.endswith(".py"):
+        return _run_file(Path(name))
+    names = network_names()
+    if text not in names:
+        raise UserError(
+            f"there is no network '{text}'", hint=f"give one of {', '.join(names)}, or a path to a .py with `build`"
+        )
+    return importlib.import_module(f"{PACKAGE}.{text}")
 
 
 @cache
