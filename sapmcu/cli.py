@@ -42,6 +42,7 @@ def cli() -> None:
     sapmcu convert model.h5 --board stm32h7     int8 model, memory report, firmware project
     sapmcu memory model.tflite                  what the model needs, op by op
     sapmcu build|run|test DIR                   its firmware: built, run and tested in an emulator
+    sapmcu detector DIR --anchors FILE          adds the decoder of boxes to a detector's firmware
     sapmcu boards                               what boards sapmcu knows
     """
 
@@ -186,6 +187,26 @@ def test(project: Path, junit: Path | None, as_json: bool, **options: Any) -> No
             f"{project}: the firmware's outputs differ from those in testdata/",
             hint="convert again if testdata/ or the firmware were changed; else please report it as a bug in sapmcu",
         )
+
+
+@cli.command()
+@PROJECT
+@click.option(
+    "--anchors",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The model's anchors, .npy, float [anchors,4]: centre y, centre x, height, width.",
+)
+@click.option("--min-score", default=0.5, show_default=True, help="Boxes of a lower score are left out.")
+@click.option("--max-iou", default=0.45, show_default=True, help="So much may boxes of one class overlap.")
+@click.option("--max-boxes", default=50, show_default=True, help="So many best boxes are looked at.")
+def detector(project: Path, anchors: Path, **options: Any) -> None:
+    """Add the decoder of boxes to the native firmware of PROJECT, a detector that convert wrote."""
+    from sapmcu.detector import add_detector
+    from sapmcu.ir.detection import DecoderOptions
+
+    for path in add_detector(project, anchors, DecoderOptions(**options), _command()):
+        click.echo(path)
 
 
 def _build_options(options: dict[str, Any]) -> dict[str, Any]:
