@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from sapmcu.boards.core import CORES, Core, Fpu, compiler_options
+from sapmcu.boards.uart import Uart
 from sapmcu.errors import UserError
 
 BOARD_DIR = Path(__file__).parent
@@ -64,18 +65,6 @@ class Clock:
     reset_hz: int
     internal_hz: int
     max_hz: int
-
-
-@dataclass(frozen=True, slots=True)
-class Uart:
-    """The serial port that the on-board debugger passes on, or the pins to connect one to."""
-
-    peripheral: str
-    base: int
-    tx: str
-    rx: str
-    baud: int
-    is_on_debugger: bool
 
 
 @dataclass(frozen=True, slots=True)

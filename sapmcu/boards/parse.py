@@ -16,9 +16,9 @@ from sapmcu.boards.board import (
     Region,
     RegionKind,
     Source,
-    Uart,
 )
 from sapmcu.boards.core import CORES, Core, Fpu
+from sapmcu.boards.parse_uart import parse_uart
 from sapmcu.boards.table import MAX_ADDRESS, TableReader
 from sapmcu.errors import UserError
 
@@ -57,7 +57,7 @@ def _board(reader: TableReader, violations: list[str]) -> Board:
         clock=_clock(reader.table("clock")),
         memory=memory,
         defaults=_defaults(reader.table("defaults"), memory),
-        uart=_uart(reader.table("uart")) if reader.has("uart") else None,
+        uart=parse_uart(reader.table("uart")) if reader.has("uart") else None,
         emulator=_emulator(reader, facts),
         flash_methods=_flash_methods(reader),
         sources=_sources(reader),
@@ -146,19 +146,6 @@ def _defaults(reader: TableReader, memory: tuple[Region, ...]) -> Defaults:
         reader.complain("code_offset_bytes", "leaves no room for code")
     reader.finish()
     return defaults
-
-
-def _uart(reader: TableReader) -> Uart:
-    uart = Uart(
-        peripheral=reader.text("peripheral"),
-        base=reader.integer("base", 0, MAX_ADDRESS - 1),
-        tx=reader.text("tx"),
-        rx=reader.text("rx"),
-        baud=reader.integer("baud", 1, 12_000_000),
-        is_on_debugger=reader.boolean("is_on_debugger"),
-    )
-    reader.finish()
-    return uart
 
 
 def _emulator(reader: TableReader, core: Core) -> Emulator:

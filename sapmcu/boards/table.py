@@ -19,8 +19,11 @@ class TableReader:
         self._place = place
         self._violations = violations
         self._seen: set[str] = set()
+        self.is_sound = True
+        """Nothing was wrong so far, in this table itself."""
 
     def complain(self, key: str, what: str) -> None:
+        self.is_sound = False
         self._violations.append(f"{self._path(key)} {what}")
 
     def _path(self, key: str) -> str:
