@@ -145,7 +145,7 @@ def _zig(core_options: Sequence[str]) -> Toolchain:
         compiler=(sys.executable, "-m", "ziglang", "cc"),
         core_options=zig_core_options(core_options),
         compile_options=ZIG_OPTIONS,
-        link_options=(),
+        link_options=("-g",),  # else -Os strips the symbols
         libraries=("-lcompiler_rt",),
         prints_map=True,  # its linker driver knows no -Map
     )

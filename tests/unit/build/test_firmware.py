@@ -53,9 +53,9 @@ def test_the_same_input_gives_the_same_bytes_anywhere(tmp_path: Path, toolchain:
         assert getattr(one, part).read_bytes() == getattr(other, part).read_bytes(), part
 
 
-@pytest.mark.needs("arm-none-eabi-gcc")
-def test_size_is_smaller_than_speed(tmp_path: Path) -> None:
-    speed, size = (build(tmp_path, "gcc", prefer=prefer) for prefer in (Prefer.SPEED, Prefer.SIZE))
+@pytest.mark.parametrize("toolchain", [GCC, ZIG])
+def test_size_is_smaller_than_speed(tmp_path: Path, toolchain: str) -> None:
+    speed, size = (build(tmp_path, toolchain, prefer=prefer) for prefer in (Prefer.SPEED, Prefer.SIZE))
     assert size.sizes.code_bytes < speed.sizes.code_bytes
 
 
