@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from sapmcu.errors import UserError
-from sapmcu.ir.build import Engine
+from sapmcu.ir.build import Engine, Link
 from sapmcu.ir.firmware import FILE_NAMES, SCHEMA, FirmwareProject, FirmwareTarget, MemoryRegion
 
 HINT = "`sapmcu convert` writes this file; convert again"
@@ -68,6 +68,7 @@ def _project(reader: _Reader) -> FirmwareProject:
 
 def _target(reader: _Reader) -> FirmwareTarget:
     return FirmwareTarget(
+        link=reader.link("link"),
         linker_dir=(*reader.paths("linker_dir", single=True), "")[0],
         memory=tuple(_region(one) for one in reader.list_of_tables("memory")),
         machine=reader.text("machine", may_be_empty=True),
@@ -103,6 +104,9 @@ class _Reader:
 
     def text(self, key: str, *, may_be_empty: bool = False) -> str:
         return self._take(key, str, lambda value: may_be_empty or value != "", "a text", "")
+
+    def link(self, key: str) -> Link:
+        return Link(self._take(key, str, lambda value: value in list(Link), f"one of {', '.join(Link)}", "semihosting"))
 
     def integer(self, key: str) -> int:
         return self._take(key, int, lambda value: 0 <= value < ADDRESS_END, "an unsigned 32-bit number", 0)

@@ -17,7 +17,6 @@ APP_SOURCES: Mapping[str, str] = {
     "main.c": "apps/native/main.c",
     "engine/sapmcu_serve.c": "engine/sapmcu_serve.c",
     "freestanding/string.c": "freestanding/string.c",
-    "port/semihosting.c": "port/cortex_m/semihosting.c",
     "port/stack.c": "port/cortex_m/stack.c",
     "port/startup.c": "port/cortex_m/startup.c",
 }

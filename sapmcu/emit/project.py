@@ -39,7 +39,6 @@ VERBATIM: Mapping[str, str] = {
     "include/sapmcu/protocol.h": "include/sapmcu/protocol.h",
     "ld/sections.ld": "ld/sections.ld",
     "port/libc_stubs.c": "port/cortex_m/libc_stubs.c",
-    "port/semihosting.c": "port/cortex_m/semihosting.c",
     "port/stack.c": "port/cortex_m/stack.c",
     "port/startup.c": "port/cortex_m/startup.c",
 }
@@ -49,7 +48,7 @@ MODEL_SOURCES = ("model_data.cc",)
 SERVED_SOURCES = (
     *MODEL_SOURCES,
     *("serve.cc", "interpreter.cc", "debug_log.cc", "engine/sapmcu_serve.c"),
-    *("port/libc_stubs.c", "port/semihosting.c", "port/stack.c", "port/startup.c"),
+    *("port/libc_stubs.c", "port/stack.c", "port/startup.c"),
 )
 """Of the firmware that serves the model to a host; CMakeLists.txt builds the one that stands alone."""
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sapmcu.boards.board import Board, Region
@@ -11,9 +11,13 @@ from sapmcu.boards.emulated import FPGAIO_BASES, emulated_board
 from sapmcu.boards.placement import STACK_BYTES, Placement, place_memory
 from sapmcu.emit.c_source import c_comment
 from sapmcu.emit.origin import Origin, block_comment
+from sapmcu.emit.uart import emit_uart, uart_sources
 from sapmcu.firmware_files import firmware_file
-from sapmcu.ir.firmware import FirmwareTarget, MemoryRegion
+from sapmcu.ir.build import Link
+from sapmcu.ir.firmware import QEMU, FirmwareTarget, MemoryRegion, target_name
 
+SEMIHOSTING = {"port/semihosting.c": "port/cortex_m/semihosting.c"}
+UART_HEADER = "port/uart/uart.h"
 BOARD_COUNTER = {"port/dwt.c": "port/cortex_m/dwt.c"}
 MPS_COUNTER = {"port/fpgaio.c": "port/mps/fpgaio.c"}
 """Path in the project -> path below firmware/."""
@@ -39,34 +43,50 @@ def emit_targets(
 
     Raises: UserError where the arena has no place on the board.
     """
-    board_dir, qemu_dir = linker_dirs
-    placement = place_memory(board, arena_bytes, stack_bytes)
-    counters = {**BOARD_COUNTER}
-    targets = {"board": _target(board, placement, board_dir, BOARD_COUNTER, ())}
-    files = {f"{board_dir}/memory.ld": _memory_ld(board, placement, origin)}
+    targets: dict[str, FirmwareTarget] = {}
+    files: dict[str, bytes] = {}
     machine = emulated_board(board)
-    if machine is not None:
-        twin = place_memory(machine, arena_bytes, stack_bytes)
-        base = FPGAIO_BASES.get(machine.emulator.qemu_machine)
-        counter, defines = (BOARD_COUNTER, ()) if base is None else (MPS_COUNTER, (f"SAPMCU_FPGAIO_BASE={base:#x}u",))
-        targets["qemu"] = _target(machine, twin, qemu_dir, counter, defines)
-        counters.update(counter)
-        files[f"{qemu_dir}/memory.ld"] = _memory_ld(machine, twin, origin)
-    return Targets(targets, {**files, **{path: firmware_file(source) for path, source in counters.items()}})
+    for one, linker_dir, emulator in ((board, linker_dirs[0], None), (machine, linker_dirs[1], QEMU)):
+        if one is None:
+            continue
+        placement = place_memory(one, arena_bytes, stack_bytes)
+        counter, defines = _counter(one, emulator)
+        files[f"{linker_dir}/memory.ld"] = _memory_ld(one, placement, origin)
+        for link, sources, generated in _ports(one, "board" if one is board else "qemu", origin):
+            copied = {**sources, **counter}
+            targets[target_name(emulator, link)] = FirmwareTarget(
+                link=link,
+                linker_dir=linker_dir,
+                memory=_regions(placement),
+                machine=one.emulator.qemu_machine if one.emulator.is_exact else "",
+                sources=(*copied, *(path for path in generated if path.endswith(".c"))),
+                defines=defines,
+            )
+            files |= {**{path: firmware_file(source) for path, source in copied.items()}, **generated}
+    return Targets(targets, files)
 
 
-def _target(
-    board: Board, placement: Placement, linker_dir: str, counter: Mapping[str, str], defines: tuple[str, ...]
-) -> FirmwareTarget:
+def _ports(board: Board, name: str, origin: Origin) -> Iterator[tuple[Link, Mapping[str, str], Mapping[str, bytes]]]:
+    """How the host reaches a firmware: the sources that it takes and the files that are generated for it."""
+    yield Link.SEMIHOSTING, SEMIHOSTING, {}
+    if board.uart is not None and board.uart.port is not None:
+        yield (
+            Link.UART,
+            uart_sources(board),
+            {f"port/uart_{name}.c": emit_uart(board, origin), UART_HEADER: firmware_file(UART_HEADER)},
+        )
+
+
+def _counter(board: Board, emulator: str | None) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """Sources and defines of what counts: the core's own cycles, in an emulator the board's clock where it has one."""
+    base = None if emulator is None else FPGAIO_BASES.get(board.emulator.qemu_machine)
+    return (BOARD_COUNTER, ()) if base is None else (MPS_COUNTER, (f"SAPMCU_FPGAIO_BASE={base:#x}u",))
+
+
+def _regions(placement: Placement) -> tuple[MemoryRegion, ...]:
     in_use = dict.fromkeys((placement.code, placement.stack, placement.data, placement.arena))
-    return FirmwareTarget(
-        linker_dir=linker_dir,
-        memory=tuple(
-            MemoryRegion(region.name, region.base, region.size_bytes, region == placement.code) for region in in_use
-        ),
-        machine=board.emulator.qemu_machine if board.emulator.is_exact else "",
-        sources=tuple(counter),
-        defines=defines,
+    return tuple(
+        MemoryRegion(region.name, region.base, region.size_bytes, region == placement.code) for region in in_use
     )
 
 

@@ -22,6 +22,13 @@ class Prefer(StrEnum):
     SIZE = "size"
 
 
+class Link(StrEnum):
+    """How the host reaches a firmware."""
+
+    SEMIHOSTING = "semihosting"
+    UART = "uart"
+
+
 @dataclass(frozen=True, slots=True)
 class SectionSize:
     """A section that occupies memory on the board. in_flash: its bytes are part of the image."""
@@ -87,7 +94,7 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One firmware for one target ("board", "qemu"). frames: largest first; empty where the compiler said nothing.
+    """One firmware for one of its project's targets. frames: largest first; empty where the compiler said nothing.
 
     worst_stack_bytes: the most that one inference can take below its caller, by the graph of calls; None where that
     isn't known.

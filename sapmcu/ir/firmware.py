@@ -7,10 +7,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from sapmcu.ir.build import Engine
+from sapmcu.ir.build import Engine, Link
 
 FILE_NAMES: Mapping[Engine, str] = {Engine.NATIVE: "build.json", Engine.TFLM: "tflm.json"}
 SCHEMA = 1
+QEMU = "qemu"
+
+
+def target_name(emulator: str | None, link: Link) -> str:
+    """The target for QEMU, or else for the board and what maps its memory: board, uart, qemu, qemu-uart."""
+    if emulator == QEMU:
+        return QEMU if link is Link.SEMIHOSTING else f"{QEMU}-{link}"
+    return "board" if link is Link.SEMIHOSTING else str(link)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +40,12 @@ class MemoryRegion:
 class FirmwareTarget:
     """One way to link the sources: for the board, or for an emulator's machine that stands in for it.
 
-    sources, defines: in addition to those of all targets. linker_dir: has the files that the linker script includes.
-    machine: QEMU's name for it, empty where it isn't one of QEMU's. memory: the regions in use.
+    link: how the host reaches it. sources, defines: in addition to those of all targets. linker_dir: has the files
+    that the linker script includes. machine: QEMU's name for it, empty where it isn't one of QEMU's. memory: the
+    regions in use.
     """
 
+    link: Link
     linker_dir: str
     memory: tuple[MemoryRegion, ...]
     machine: str = ""
@@ -48,8 +58,8 @@ class FirmwareProject:
     """build.json or tflm.json. All paths are relative to its directory, with '/'.
 
     core_options: gcc's, Board.compiler_options. unicorn_cpu: None where unicorn lacks the core. model_sources: those
-    of `sources` that hold models, whose constants are counted apart. targets: `board`, and `qemu` where QEMU has a
-    machine.
+    of `sources` that hold models, whose constants are counted apart. targets: by target_name(); `board` is there, those
+    for QEMU where it has a machine, those with a UART where sapmcu knows how to turn it on.
     """
 
     board: str

@@ -14,7 +14,8 @@ extern "C" {
 /* Make the others usable. Call it first, once. */
 void sapmcu_port_init(void);
 
-/* Send `length` bytes of text to the host's console; returns when all are sent. */
+/* Send `length` bytes of text to the host's console; returns when all are sent. A UART has one line for the
+ * text and the byte stream: print nothing while a reply is being sent. */
 void sapmcu_port_write(const char *text, size_t length);
 
 /* The byte stream of the device protocol, apart from the console where the port can tell them apart.
@@ -23,7 +24,7 @@ void sapmcu_port_write(const char *text, size_t length);
 size_t sapmcu_port_receive(uint8_t *data, size_t room);
 void sapmcu_port_send(const uint8_t *data, size_t length);
 
-/* End the program; 0 is success. On a board without a host it stops here. */
+/* End the program; 0 is success. On a board without a host it stops here, or starts again where it failed. */
 __attribute__((noreturn)) void sapmcu_port_exit(int code);
 
 /* A free-running counter, for the difference of two readings less than 2^32 apart. */

@@ -5,50 +5,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from uart_facts import STM32, missing, registers_after_reset
 
 from sapmcu.boards.board import BOARD_DIR, Board, all_boards, load_board
 from sapmcu.boards.uart import FAMILIES, MAX_BAUD_ERROR, UartAction, UartPort
 
 BOARDS = pytest.mark.parametrize("board", all_boards(), ids=lambda board: board.name)
-
-
-@dataclass(frozen=True)
-class Stm32:
-    """gpio: address of port A. gpio_enable: the register with a bit for each port. uart_enable: register, bit.
-
-    Sources: chapters Memory organization and RCC of the reference manual, alternate functions of the data sheet.
-    """
-
-    gpio: int
-    gpio_enable: int
-    uart_enable: tuple[int, int]
-    alternate: int
-
-
-STM32 = {
-    "netduinoplus2": Stm32(0x4002_0000, 0x4002_3830, (0x4002_3844, 4), 7),
-    "nucleo_f446re": Stm32(0x4002_0000, 0x4002_3830, (0x4002_3840, 17), 7),
-    "nucleo_f767zi": Stm32(0x4002_0000, 0x4002_3830, (0x4002_3840, 18), 7),
-    "stm32f746g_disco": Stm32(0x4002_0000, 0x4002_3830, (0x4002_3844, 4), 7),
-    "nucleo_h743zi2": Stm32(0x5802_0000, 0x5802_44E0, (0x5802_44E8, 18), 7),
-    "nucleo_g0b1re": Stm32(0x5000_0000, 0x4002_1034, (0x4002_103C, 17), 1),
-    "nucleo_l4r5zi": Stm32(0x4800_0000, 0x4002_104C, (0x4002_105C, 0), 8),
-    "b_u585i_iot02a": Stm32(0x4202_0000, 0x4602_0C8C, (0x4602_0CA4, 14), 7),
-}
-NRF_PINS = {
-    "bbc_microbit": ({0: 0x5000_0000}, 0x700),
-    "arduino_nano33ble": ({0: 0x5000_0000, 1: 0x5000_0300}, 0x700),
-    "nrf5340dk": ({0: 0x5084_2500}, 0x200),
-}
-"""Addresses of the GPIO ports, offset of PIN_CNF."""
-RP_PINS = {"rpi_pico": (0x4001_4000, 0x4001_C000), "rpi_pico2": (0x4002_8000, 0x4003_8000)}
-"""IO_BANK0, PADS_BANK0."""
-PADS_AFTER_RESET = {"rpi_pico": 0x56, "rpi_pico2": 0x116}
-PAD_ISOLATED, PAD_OUTPUT_DISABLE, PAD_INPUT, PAD_PULL_UP = 1 << 8, 1 << 7, 1 << 6, 1 << 3
 
 
 def port_of(board: Board) -> UartPort:
@@ -57,19 +22,12 @@ def port_of(board: Board) -> UartPort:
 
 
 def after_setup(board: Board, before: Mapping[int, int]) -> dict[int, int]:
-    """The registers that the steps leave behind; all others read 0."""
+    """The registers that the steps leave behind."""
     registers = dict(before)
     for step in port_of(board).setup:
         if step.action is not UartAction.WAIT:
             registers[step.register] = registers.get(step.register, 0) & ~step.mask | step.value
     return registers
-
-
-def pins(board: Board, pattern: str) -> list[tuple[str, int]]:
-    """(port, number) of TX, RX."""
-    assert board.uart is not None
-    found = [re.fullmatch(pattern, name) for name in (board.uart.tx, board.uart.rx)]
-    return [(match[1], int(match[2])) for match in found if match]
 
 
 @BOARDS
@@ -95,43 +53,22 @@ def test_the_baud_rate_is_near_enough(board: Board) -> None:
     assert abs(baud / 115_200 - 1) < MAX_BAUD_ERROR
 
 
+@BOARDS
+def test_clocks_and_pins_are_on_after_the_steps(board: Board) -> None:
+    assert missing(board, after_setup(board, registers_after_reset(board))) == []
+    assert missing(board, registers_after_reset(board)) or not port_of(board).setup
+
+
 @pytest.mark.parametrize("name", STM32)
-@pytest.mark.parametrize("before", [0, 0xFFFF_FFFF])
-def test_pins_and_clocks_of_an_stm32_are_on(name: str, before: int) -> None:
-    board, facts = load_board(name), STM32[name]
-    registers = after_setup(board, {step.register: before for step in port_of(board).setup})
-    enable, bit = facts.uart_enable
-    assert registers[enable] >> bit & 1
-    found = pins(board, r"P([A-K])(\d+)")
-    assert len(found) == 2
-    for port, pin in found:
-        index = ord(port) - ord("A")
-        gpio = facts.gpio + 0x400 * index
-        assert registers[facts.gpio_enable] >> index & 1
-        assert registers[gpio] >> 2 * pin & 3 == 2, "MODER: alternate function"
-        assert registers[gpio + 0x20 + pin // 8 * 4] >> pin % 8 * 4 & 15 == facts.alternate, "AFR"
-
-
-@pytest.mark.parametrize("name", NRF_PINS)
-def test_pins_of_an_nrf_are_the_uarts(name: str) -> None:
-    board, (ports, pin_cnf) = load_board(name), NRF_PINS[name]
-    assert board.uart is not None
-    registers = after_setup(board, {})
-    for (port, pin), select, configuration in zip(
-        pins(board, r"P(\d)\.(\d\d)"), (0x50C, 0x514), (0b0011, 0b1100), strict=True
-    ):
-        assert registers[board.uart.base + select] == 32 * int(port) + pin
-        assert registers[ports[int(port)] + pin_cnf + 4 * pin] == configuration
-
-
-@pytest.mark.parametrize("name", RP_PINS)
-def test_pins_of_an_rp2_are_the_uarts(name: str) -> None:
-    board, (io, pads) = load_board(name), RP_PINS[name]
-    registers = after_setup(board, {pads + 4: PADS_AFTER_RESET[name], pads + 8: PADS_AFTER_RESET[name]})
-    for _, pin in pins(board, r"(GP)(\d)"):
-        assert registers[io + 8 * pin + 4] == 2, "FUNCSEL: UART0"
-        assert registers[pads + 4 + 4 * pin] & (PAD_ISOLATED | PAD_OUTPUT_DISABLE | PAD_INPUT) == PAD_INPUT
-    assert registers[pads + 8] & PAD_PULL_UP
+def test_steps_of_an_stm32_leave_other_bits_alone(name: str) -> None:
+    board = load_board(name)
+    steps = port_of(board).setup
+    assert all(step.action is UartAction.CHANGE for step in steps)
+    registers = after_setup(board, {step.register: 0xFFFF_FFFF for step in steps})
+    assert missing(board, registers) == []
+    for register, value in registers.items():
+        touched = sum(step.mask for step in steps if step.register == register)
+        assert value | touched == 0xFFFF_FFFF
 
 
 def test_a_divisor_is_the_nearest() -> None:
