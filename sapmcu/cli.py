@@ -109,6 +109,20 @@ PREFER = click.option("--prefer", type=click.Choice(["speed", "size"]), default=
 EMULATOR = click.option(
     "--emulator", type=click.Choice(["unicorn", "qemu"]), help="Default: unicorn where it has the core."
 )
+LINKS = click.Choice(["semihosting", "uart"])
+BUILD_LINK = click.option(
+    "--link",
+    type=LINKS,
+    help="How the host reaches the firmware. uart: the board's serial port, 115,200 baud 8N1, which runs on its own; "
+    "semihosting: an emulator, or a debugger without which it faults. Default: uart where sapmcu knows the board's.",
+)
+RUN_LINK = click.option(
+    "--link",
+    type=LINKS,
+    default="semihosting",
+    show_default=True,
+    help="How the host reaches the firmware. uart: a serial port, in QEMU, by the code that boards run.",
+)
 ENGINE = click.option("--engine", type=click.Choice(["native", "tflm"]), default="native", show_default=True)
 TFLM = click.option(
     "--tflm",
@@ -123,6 +137,7 @@ TFLM = click.option(
 @PROJECT
 @ENGINE
 @TFLM
+@BUILD_LINK
 @TOOLCHAIN
 @PREFER
 @JSON
@@ -141,6 +156,7 @@ def build(project: Path, as_json: bool, **options: Any) -> None:
 @ENGINE
 @TFLM
 @EMULATOR
+@RUN_LINK
 @click.option("--input", "inputs", type=click.Path(path_type=Path), multiple=True, help="Your own input, .npy; repeat.")
 @click.option("--profile", is_flag=True, help="List the functions that take the most instructions.")
 @TOOLCHAIN
@@ -166,6 +182,7 @@ def run(project: Path, inputs: tuple[Path, ...], profile: bool, as_json: bool, *
 @ENGINE
 @TFLM
 @EMULATOR
+@RUN_LINK
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the results as JUnit XML here.")
 @TOOLCHAIN
 @PREFER
@@ -212,10 +229,11 @@ def detector(project: Path, anchors: Path, **options: Any) -> None:
 def _build_options(options: dict[str, Any]) -> dict[str, Any]:
     """The options of build, run and test as functions take them."""
     from sapmcu.emulation import tflm_directory
-    from sapmcu.ir.build import Engine, Prefer
+    from sapmcu.ir.build import Engine, Link, Prefer
 
     tflm = tflm_directory(Engine(options.pop("engine")), options.pop("tflm"))
-    return {**options, "tflm": tflm, "prefer": Prefer(options["prefer"])}
+    link = options["link"] and Link(options["link"])
+    return {**options, "tflm": tflm, "prefer": Prefer(options["prefer"]), "link": link}
 
 
 def _warn_of_arena(done: Run | TestRun) -> None:

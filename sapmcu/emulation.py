@@ -16,7 +16,8 @@ from sapmcu.build.firmware import build_firmware
 from sapmcu.build.project import load_project
 from sapmcu.build.tflm import HINT as TFLM_HINT
 from sapmcu.errors import ToolError, UserError
-from sapmcu.ir.build import Engine, Prefer
+from sapmcu.ir.build import Engine, Link, Prefer
+from sapmcu.ir.firmware import QEMU, target_name
 from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.run import Run, TestRun
 from sapmcu.ir.vectors import Vector
@@ -33,14 +34,29 @@ def build_project(
     prefer: Prefer = Prefer.SPEED,
     *,
     tflm: Path | None = None,
+    link: Link | None = None,
 ) -> Firmware:
     """Build for an emulator, None for the board. tflm: a TFLM library, whose engine it then is; None: the native one.
 
+    link: None is semihosting for an emulator, for a board its UART where sapmcu knows how to turn it on.
     Raises: UserError, ToolError.
     """
-    target = "board" if emulator is None else target_of(emulator)
-    build = build_firmware(project_dir, toolchain, prefer, target=target, tflm=tflm)
-    return Firmware(load_project(project_dir / "firmware", build.engine), build)
+    project = load_project(project_dir / "firmware", _engine(tflm))
+    if emulator is not None:
+        target = target_of(emulator, link or Link.SEMIHOSTING)
+    else:
+        has_uart = target_name(None, Link.UART) in project.targets
+        target = target_name(None, link or (Link.UART if has_uart else Link.SEMIHOSTING))
+    if link is Link.UART and target not in project.targets:
+        raise UserError(
+            f"this project has no firmware with the UART of {project.board}",
+            hint="its board file lacks uart.family, clock_hz and setup; use --link semihosting",
+        )
+    return Firmware(project, build_firmware(project_dir, toolchain, prefer, target=target, tflm=tflm))
+
+
+def _engine(tflm: Path | None) -> Engine:
+    return Engine.NATIVE if tflm is None else Engine.TFLM
 
 
 def tflm_directory(engine: Engine, tflm: Path | None) -> Path | None:
@@ -55,10 +71,10 @@ def tflm_directory(engine: Engine, tflm: Path | None) -> Path | None:
     return tflm
 
 
-def default_emulator(project_dir: Path, tflm: Path | None = None) -> str:
-    """unicorn where it has the core, else QEMU. Raises: UserError."""
-    engine = Engine.NATIVE if tflm is None else Engine.TFLM
-    return "qemu" if load_project(project_dir / "firmware", engine).unicorn_cpu is None else DEFAULT_EMULATOR
+def default_emulator(project_dir: Path, tflm: Path | None = None, link: Link = Link.SEMIHOSTING) -> str:
+    """unicorn where it has the core and what links it to the host, else QEMU. Raises: UserError."""
+    has_unicorn = load_project(project_dir / "firmware", _engine(tflm)).unicorn_cpu is not None
+    return DEFAULT_EMULATOR if has_unicorn and link is Link.SEMIHOSTING else QEMU
 
 
 def run_project(
@@ -69,16 +85,17 @@ def run_project(
     toolchain: str | None = None,
     prefer: Prefer = Prefer.SPEED,
     tflm: Path | None = None,
+    link: Link = Link.SEMIHOSTING,
 ) -> Run:
     """Build and run once: the first test vector, or the user's own inputs, one .npy file each.
 
     Raises: UserError, ToolError.
     """
-    chosen = emulator or default_emulator(project_dir, tflm)
+    chosen = emulator or default_emulator(project_dir, tflm, link)
     vectors = load_vectors(project_dir)[:1]
     if inputs is not None:
         vectors = (Vector(tuple(map(_load_input, inputs)), ()),)
-    firmware = build_project(project_dir, chosen, toolchain, prefer, tflm=tflm)
+    firmware = build_project(project_dir, chosen, toolchain, prefer, tflm=tflm, link=link)
     done = run_vectors(firmware, chosen, vectors, compare=inputs is None)
     return done if tflm is None else replace(done, arena_predicted_bytes=predicted_arena_bytes(project_dir))
 
@@ -90,14 +107,15 @@ def test_project(
     toolchain: str | None = None,
     prefer: Prefer = Prefer.SPEED,
     tflm: Path | None = None,
+    link: Link = Link.SEMIHOSTING,
 ) -> TestRun:
     """Build and run all of testdata/; the first difference says which op is the first to differ, if that can be told.
 
     Raises: UserError, ToolError.
     """
-    chosen = emulator or default_emulator(project_dir, tflm)
+    chosen = emulator or default_emulator(project_dir, tflm, link)
     vectors = load_vectors(project_dir)
-    firmware = build_project(project_dir, chosen, toolchain, prefer, tflm=tflm)
+    firmware = build_project(project_dir, chosen, toolchain, prefer, tflm=tflm, link=link)
     done = test_vectors(firmware, chosen, vectors)
     if tflm is not None:
         done = replace(done, arena_predicted_bytes=predicted_arena_bytes(project_dir))
@@ -114,10 +132,12 @@ test_project.__test__ = False  # type: ignore[attr-defined]  # not a test of pyt
 
 
 @contextmanager
-def running_project(project_dir: Path, emulator: str | None = None, toolchain: str | None = None) -> Iterator[Session]:
+def running_project(
+    project_dir: Path, emulator: str | None = None, toolchain: str | None = None, link: Link = Link.SEMIHOSTING
+) -> Iterator[Session]:
     """The project's firmware, built and running. Raises: UserError, ToolError."""
-    chosen = emulator or default_emulator(project_dir)
-    with start(build_project(project_dir, chosen, toolchain), chosen) as session:
+    chosen = emulator or default_emulator(project_dir, link=link)
+    with start(build_project(project_dir, chosen, toolchain, link=link), chosen) as session:
         yield session
 
 

@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--sapmcu-project", metavar="DIR", help="the directory that `sapmcu convert` wrote")
     group.addoption("--sapmcu-emulator", choices=["unicorn", "qemu"], help="default: unicorn where it has the core")
     group.addoption("--sapmcu-toolchain", choices=["gcc", "zig"], help="default: gcc where it is installed")
+    group.addoption("--sapmcu-link", choices=["semihosting", "uart"], default="semihosting", help="uart: in QEMU only")
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +34,7 @@ def sapmcu_device(request: pytest.FixtureRequest) -> Iterator[Device]:
     """The running firmware: write_input, run, read_output, read_counters. One for all tests."""
     from sapmcu.emulation import running_project
     from sapmcu.errors import UserError
+    from sapmcu.ir.build import Link
 
     project = request.config.getoption("--sapmcu-project")
     if project is None:
@@ -42,6 +44,7 @@ def sapmcu_device(request: pytest.FixtureRequest) -> Iterator[Device]:
             Path(project),
             request.config.getoption("--sapmcu-emulator"),
             request.config.getoption("--sapmcu-toolchain"),
+            Link(request.config.getoption("--sapmcu-link")),
         ) as session:
             yield session.device
     except UserError as error:

@@ -32,7 +32,7 @@ def render_build(build: Build, *, width: int | None = None) -> str:
     largest = sorted(sizes.symbols, key=lambda one: (-one.size_bytes, one.name))
     code = [one for one in largest if one.is_function][:SHOWN_SYMBOLS]
     table = columns(("function", "bytes"), [(one.name, number(one.size_bytes)) for one in code], right=(1,))
-    title = f"{build.engine} engine, {build.toolchain}, --prefer {build.prefer}"
+    title = f"{build.engine} engine, {build.toolchain}, --prefer {build.prefer}, target {build.target}"
     return render(Text(title), Text(), facts(rows), Text(), table, Text(), Text(f"wrote {build.elf}"), width=width)
 
 
@@ -74,6 +74,7 @@ def build_json(build: Build) -> dict[str, Any]:
         "engine": build.engine.value,
         "toolchain": build.toolchain,
         "prefer": build.prefer.value,
+        "target": build.target,
         "elf": str(build.elf),
         "code_bytes": sizes.code_bytes,
         "model_bytes": sizes.model_bytes,

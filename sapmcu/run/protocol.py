@@ -25,6 +25,7 @@ CHUNK_BYTES = 4096
 """Of data in one request: what is sent again when a byte is damaged."""
 TRIES = 3
 MAX_REPLY_BYTES = 1 << 24
+TEXT_BYTES, TEXT_LINES = 1024, 8
 
 
 class Command(IntEnum):
@@ -112,10 +113,11 @@ def decode_reply(frame: bytes) -> Reply | None:
 
 
 class FrameReader:
-    """Cuts what arrives at END; skips what is no frame."""
+    """Cuts what arrives at END; skips what is no frame, but remembers the end of it: text that the device printed."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
+        self._skipped = b""
 
     def feed(self, data: bytes) -> Iterator[Reply]:
         """The whole replies up to here."""
@@ -125,6 +127,13 @@ class FrameReader:
         for frame in frames:
             if (reply := decode_reply(bytes(frame))) is not None:
                 yield reply
+            else:
+                self._skipped = (self._skipped + frame)[-TEXT_BYTES:]
+
+    def text(self) -> tuple[str, ...]:
+        """The last lines of text between the frames."""
+        lines = (self._skipped + self._rest)[-TEXT_BYTES:].decode(errors="replace").splitlines()
+        return tuple(line for line in lines if line.isprintable() and line)[-TEXT_LINES:]
 
 
 class Device:
@@ -207,9 +216,17 @@ class Device:
     def _answer(self, command: Command) -> Reply:
         """The reply to the last request. A damaged request may have lost its command or sequence on the way."""
         while True:
-            for reply in self._reader.feed(self._stream.read()):
+            for reply in self._reader.feed(self._read()):
                 if (reply.command, reply.sequence) == (command, self._sequence) or reply.status in DAMAGED:
                     return reply
+
+    def _read(self) -> bytes:
+        """Raises: DeviceError, with what the device has printed on the line of the frames."""
+        try:
+            return self._stream.read()
+        except DeviceError as error:
+            error.details += self._reader.text()
+            raise
 
 
 def _chunks(offset: int, length: int) -> list[tuple[int, int]]:

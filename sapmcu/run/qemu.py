@@ -4,17 +4,24 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sapmcu.errors import ToolError, UserError
-from sapmcu.ir.firmware import FirmwareProject
+from sapmcu.ir.build import Link
+from sapmcu.ir.firmware import QEMU, FirmwareProject, target_name
 from sapmcu.ir.run import Measurement
 from sapmcu.run.process import ProcessStream
-from sapmcu.run.protocol import Device
+from sapmcu.run.protocol import Device, DeviceError
 
-NAME = "qemu"
-QEMU = "qemu-system-arm"
+NAME = QEMU
+QEMU_COMMAND = "qemu-system-arm"
+LINK_OPTIONS: Mapping[Link, tuple[str, ...]] = {
+    Link.SEMIHOSTING: ("-serial", "none", "-semihosting-config", "enable=on,target=native"),
+    Link.UART: ("-serial", "stdio"),
+}
+"""What standard input and output are. The first serial port is the UART that the board's file names."""
 TIMEOUT_S = 300.0
 ICOUNT_SHIFT = 8
 """One instruction takes 2^8 ns of the machine's time: several ticks of its counter, so that rounding loses none."""
@@ -33,7 +40,6 @@ class QemuSession:
     _stream: ProcessStream
 
     name = NAME
-    target = "qemu"
 
     def __enter__(self) -> QemuSession:
         return self
@@ -55,20 +61,34 @@ class QemuSession:
         return Measurement(instructions=instructions, stack_bytes=counters.stack_bytes)
 
 
-def start_qemu(elf: Path, project: FirmwareProject, *, timeout_s: float = TIMEOUT_S) -> QemuSession:
-    """Run a firmware that was built for target `qemu`.
+def start_qemu(
+    elf: Path, project: FirmwareProject, link: Link = Link.SEMIHOSTING, *, timeout_s: float = TIMEOUT_S
+) -> QemuSession:
+    """Run a firmware that was built for the target of this link in QEMU.
 
     Raises: ToolError where QEMU is not installed, UserError where it has no machine for the board.
     """
-    if shutil.which(QEMU) is None:
-        raise ToolError(f"{QEMU} is not installed", hint="Debian, Ubuntu: apt install qemu-system-arm")
-    if QemuSession.target not in project.targets:
+    if shutil.which(QEMU_COMMAND) is None:
+        raise ToolError(f"{QEMU_COMMAND} is not installed", hint="Debian, Ubuntu: apt install qemu-system-arm")
+    target = target_name(QEMU, link)
+    if target not in project.targets:
         raise UserError(f"QEMU has no machine for {project.board}", hint="use --emulator unicorn")
-    machine = project.targets[QemuSession.target].machine
+    machine = project.targets[target].machine
     command = (
-        *(QEMU, "-machine", machine, "-display", "none", "-monitor", "none", "-serial", "none"),
-        *("-icount", f"shift={ICOUNT_SHIFT}"),
-        *("-semihosting-config", "enable=on,target=native", "-kernel", str(elf)),
+        *(QEMU_COMMAND, "-machine", machine, "-display", "none", "-monitor", "none", "-no-reboot"),
+        *("-icount", f"shift={ICOUNT_SHIFT}", *LINK_OPTIONS[link], "-kernel", str(elf)),
     )
     stream = ProcessStream(command, timeout_s)
-    return QemuSession(machine, Device(stream), stream)
+    session = QemuSession(machine, Device(stream), stream)
+    if link is Link.UART:
+        _wait_until_it_listens(session, stream)
+    return session
+
+
+def _wait_until_it_listens(session: QemuSession, stream: ProcessStream) -> None:
+    """A UART sends END when it is on; what is sent to it before is lost."""
+    try:
+        stream.read()
+    except DeviceError:
+        session.close()
+        raise

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sapmcu.errors import UserError
-from sapmcu.ir.build import Build
-from sapmcu.ir.firmware import FirmwareProject
+from sapmcu.ir.build import Build, Link
+from sapmcu.ir.firmware import FirmwareProject, target_name
 from sapmcu.ir.run import Difference, Identity, Measurement, Run, TestRun, VectorResult
 from sapmcu.ir.vectors import Vector
 from sapmcu.run import qemu, unicorn
@@ -28,9 +28,11 @@ class Firmware:
     build: Build
 
 
-def target_of(emulator: str) -> str:
-    """The target that a firmware for this emulator is built for."""
-    return unicorn.UnicornSession.target if emulator == unicorn.NAME else qemu.QemuSession.target
+def target_of(emulator: str, link: Link = Link.SEMIHOSTING) -> str:
+    """The target that a firmware for this emulator is built for. Raises: UserError."""
+    if emulator == unicorn.NAME and link is Link.UART:
+        raise UserError("unicorn models no UART", hint="use --emulator qemu, or --link semihosting")
+    return target_name(emulator, link)
 
 
 @contextmanager
@@ -39,7 +41,8 @@ def start(firmware: Firmware, emulator: str) -> Iterator[Session]:
     if emulator == unicorn.NAME:
         session: Session = unicorn.UnicornSession(firmware.build.elf, firmware.project)
     else:
-        session = qemu.start_qemu(firmware.build.elf, firmware.project)
+        link = firmware.project.targets[firmware.build.target].link
+        session = qemu.start_qemu(firmware.build.elf, firmware.project, link)
     with session:
         yield session
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from sapmcu.errors import ToolError, UserError
-from sapmcu.ir.firmware import FirmwareProject
+from sapmcu.ir.build import Link
+from sapmcu.ir.firmware import FirmwareProject, target_name
 from sapmcu.ir.run import FunctionCost, Measurement
 from sapmcu.run.process import ProcessStream
 from sapmcu.run.protocol import Device, DeviceError
@@ -27,7 +28,6 @@ class UnicornSession:
     """A running firmware. Close it, or use it as a context manager."""
 
     name = NAME
-    target = "board"
 
     def __init__(
         self, elf: Path, project: FirmwareProject, *, native: bool | None = None, timeout_s: float = TIMEOUT_S
@@ -48,7 +48,7 @@ class UnicornSession:
         request = {
             "elf": str(elf),
             "cpu": project.unicorn_cpu,
-            "memory": [asdict(region) for region in project.targets[self.target].memory],
+            "memory": [asdict(region) for region in project.targets[target_name(NAME, Link.SEMIHOSTING)].memory],
             "native": native,
             "control": theirs,
         }

@@ -125,9 +125,10 @@ def pytest_of_a_user(directory: Path, *options: str) -> subprocess.CompletedProc
     return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
 
 
-def test_the_fixture_serves_a_users_tests(tmp_path: Path) -> None:
+@pytest.mark.parametrize("link", ["semihosting", pytest.param("uart", marks=pytest.mark.needs("qemu-system-arm"))])
+def test_the_fixture_serves_a_users_tests(tmp_path: Path, link: str) -> None:
     project(tmp_path / "project")
-    done = pytest_of_a_user(tmp_path, "--sapmcu-project", "project", "test_firmware.py")
+    done = pytest_of_a_user(tmp_path, "--sapmcu-project", "project", "--sapmcu-link", link, "test_firmware.py")
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
 
 

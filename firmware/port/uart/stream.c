@@ -10,6 +10,8 @@
 #define AIRCR_VECTKEY     (0x05FAu << 16)
 #define AIRCR_SYSRESETREQ (1u << 2)
 
+#define SLIP_END 0xC0u
+
 /* Reading a register back makes sure that the write has arrived: the peripheral whose clock it turns on is
  * accessed some cycles later. */
 static void do_step(const sapmcu_uart_step *step) {
@@ -34,6 +36,7 @@ void sapmcu_port_init(void) {
         do_step(&sapmcu_board_uart.steps[i]);
     }
     sapmcu_uart_enable(&sapmcu_board_uart);
+    sapmcu_uart_send(&sapmcu_board_uart, SLIP_END); /* it listens now */
 }
 
 void sapmcu_port_write(const char *text, size_t length) {

@@ -264,3 +264,14 @@ def test_large_tensors_go_in_parts() -> None:
 def test_an_unknown_status_is_said() -> None:
     with pytest.raises(DeviceError, match="unknown status 99"):
         Device(Scripted(reply(99, 1, Command.RUN))).run()
+
+
+def test_what_a_device_printed_before_it_fell_silent_is_told() -> None:
+    binary = bytes([0x80, 0x00, 0xFF]) * 9
+    stream = Scripted(
+        reply(Status.OK, 9, 1) + b"starting\r\n" + encode(b"") + binary + b"\nunexpected exc", b"eption 03\n"
+    )
+    with pytest.raises(DeviceError, match="silence") as caught:
+        Device(stream).run()
+    assert caught.value.details[0] == "starting" and caught.value.details[-1] == "unexpected exception 03"
+    assert all(line.isprintable() for line in caught.value.details)
