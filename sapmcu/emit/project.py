@@ -137,6 +137,7 @@ def _readme(graph: Graph, board: Board, placement: Placement, vectors: int, orig
         target_arch=_target_arch(board),
         vectors=vectors,
         run=_run_hint(board),
+        uart=_uart_hint(board),
         memory="\n".join(_memory_rows(board, placement)),
     )
     return text.encode("utf-8")
@@ -154,6 +155,21 @@ def _run_hint(board: Board) -> str:
     return (
         f"QEMU doesn't have this board, but others with its core: convert for `--board {twins[0]}` to run the same\n"
         "application there."
+    )
+
+
+def _uart_hint(board: Board) -> str:
+    uart = board.uart
+    if uart is None or uart.port is None:
+        return (
+            "The firmware talks to the host through semihosting: on a board it needs a debugger with that switched on."
+        )
+    place = "which its debugger passes on as a serial port" if uart.is_on_debugger else "to connect an adapter to"
+    return (
+        f"What `sapmcu build` makes talks to the host through {uart.peripheral}, TX {uart.tx}, RX {uart.rx},\n"
+        f"{place}: {uart.baud:,} baud, 8N1.\n"
+        "`sapmcu test . --link uart` runs the same through a UART in QEMU. With `--link semihosting`, what\n"
+        "`sapmcu build` makes needs a debugger with semihosting switched on."
     )
 
 

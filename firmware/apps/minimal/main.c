@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The least application around a native model, in C that is C++ too: fill the input, run, act on the output.
  * Build it in place of main.c of a project that `sapmcu convert models/fashion_mnist/dscnn.h5` wrote; without
- * sapmcu, compile the `sources` and `includes` that firmware/build.json lists. */
+ * sapmcu, compile the `sources` and `includes` that firmware/build.json lists, with a target's `sources`. */
 #include "sapmcu/port.h"
 #include "sapmcu_dscnn.h"
 
