@@ -9,6 +9,9 @@ from sapmcu.boards.board import Board
 from sapmcu.emit.native_project import emit_native_project
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.project import emit_project
+from sapmcu.emit.readme import emit_readme
+from sapmcu.emit.vectors import embedded
+from sapmcu.ir.build import Engine
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.native import NativeProgram
 from sapmcu.ir.vectors import Vector
@@ -31,10 +34,14 @@ def emit_firmware(what: Deployment, tflm_arena_bytes: int | None, program: Nativ
     Raises: UserError where an arena has no place on the board, or TFLM lacks an op.
     """
     files: dict[str, bytes] = {}
+    arenas: dict[Engine, int] = {}
     if tflm_arena_bytes is not None:
+        arenas[Engine.TFLM] = tflm_arena_bytes
         files = emit_project(what.graph, what.model, what.board, tflm_arena_bytes, what.vectors, what.origin)
     if program is not None:
+        arenas[Engine.NATIVE] = program.plan.arena_bytes
         native = emit_native_project(what.graph, what.model, what.board, what.vectors, what.origin, program)
         assert all(files.get(path, data) == data for path, data in native.items()), "the engines' files collide"
         files |= native
-    return files
+    readme = emit_readme(what.graph.name, what.board, arenas, len(embedded(what.vectors)), what.origin)
+    return {**files, "firmware/README.md": readme}

@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
-from firmware_project import write_project
+from firmware_project import ORIGIN, write_project
 
 from sapmcu.boards.board import load_board
+from sapmcu.emit.readme import emit_readme
+from sapmcu.ir.build import Engine
 
 GOLDEN = Path(__file__).parent / "tflm"
 GENERATED = (
@@ -27,7 +29,10 @@ GENERATED = (
 
 @pytest.fixture(scope="module")
 def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_project(tmp_path_factory.mktemp("project"), load_board("stm32h7"), 150_001)
+    board, arenas = load_board("stm32h7"), {Engine.TFLM: 150_001, Engine.NATIVE: 96}
+    directory = write_project(tmp_path_factory.mktemp("project"), board, arenas[Engine.TFLM])
+    (directory / "README.md").write_bytes(emit_readme("residual", board, arenas, 2, ORIGIN))
+    return directory
 
 
 @pytest.mark.parametrize("name", GENERATED)

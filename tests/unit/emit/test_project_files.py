@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from small_graphs import residual
 
-from sapmcu.boards.board import all_boards, load_board
+from sapmcu.boards.board import load_board
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.project import VERBATIM, emit_project
 from sapmcu.emit.vectors import EMBEDDED_BYTES
@@ -32,7 +32,6 @@ def project(board: str = "mps2_an386", arena_bytes: int = 1001, command: str = O
 def test_the_project_is_complete() -> None:
     assert set(project()) == {
         *(f"firmware/{path}" for path in VERBATIM),
-        "firmware/README.md",
         "firmware/board.cmake",
         "firmware/ld/memory.ld",
         "firmware/ld/tflm-qemu/memory.ld",
@@ -72,10 +71,9 @@ def test_the_model_is_in_the_array_byte_for_byte() -> None:
     assert f'SAPMCU_MODEL_SHA256 "{hashlib.sha256(MODEL).hexdigest()}"'.encode() in files["firmware/model_data.h"]
 
 
-def test_the_arena_is_the_callers_and_the_readme_says_what_it_occupies() -> None:
+def test_the_arena_is_the_callers() -> None:
     files = project(arena_bytes=1001)
     assert b"#define SAPMCU_ARENA_BYTES 1001\n" in files["firmware/model_data.h"]
-    assert b"arena, 1,008 bytes" in files["firmware/README.md"]
 
 
 def test_testdata_holds_the_vectors_and_describes_them() -> None:
@@ -133,11 +131,3 @@ def test_code_starts_behind_a_boot_loader_that_stays() -> None:
 def test_an_arena_without_place_is_an_error() -> None:
     with pytest.raises(UserError, match="200,000 bytes of SRAM; bbc_microbit"):
         project("microbit", 200_000)
-
-
-@pytest.mark.parametrize("board", [board.name for board in all_boards()])
-def test_the_readme_says_how_to_build_for_the_board(board: str) -> None:
-    text = project(board)["firmware/README.md"].decode()
-    assert "$" not in text.replace("$PATH", "")
-    assert "-DTFLM_DIR=" in text
-    assert load_board(board).core in text
