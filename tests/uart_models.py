@@ -16,6 +16,8 @@ from sapmcu.boards.board import Board
 
 BASE, SIZE = 0x4000_0000, 0x2000_0000
 MANY_POLLS = 3
+ENDLESS = 1000
+"""Reads of one register after another: nothing changes any more."""
 PINS_OF_NRF = range(0x508, 0x518)
 """PSEL: pins, though they lie in the UART."""
 
@@ -205,6 +207,7 @@ class Peripherals:
         self.uart = MODELS[self.family](self.registers, board.uart.base, uc, idle)
         self.was_missing: list[str] | None = None
         self.problems: list[str] = []
+        self._idle, self._reads = idle, 0
         uc.mmio_map(BASE, SIZE, self._read, None, self._write, None)
 
     def _offset_in_uart(self, address: int) -> int | None:
@@ -233,7 +236,7 @@ class Peripherals:
         try:
             assert size == 4 and address % 4 == 0, "isn't accessed by words"
             if inside is None:
-                self.registers[address] = value
+                self.registers[address], self._reads = value, 0
             else:
                 self._use()
                 self.uart.write(inside, value)
@@ -242,6 +245,10 @@ class Peripherals:
 
     def _status(self, address: int) -> int:
         """Registers that say what others have brought about; the rest reads as it was written."""
+        self._reads += 1
+        if self._reads > ENDLESS:
+            self._idle()
+        assert self._reads < ENDLESS, "is waited for without end"
         get = self.registers.get
         if self.board.name in RP2:
             facts = RP2[self.board.name]
