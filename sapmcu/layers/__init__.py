@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from sapmcu.layers.blur import BlurPooling2D
 from sapmcu.layers.cost import PoolingCost, pooling_cost
+from sapmcu.layers.gaussian import GaussianPooling2D
+from sapmcu.layers.lip import LIPPooling2D
+from sapmcu.layers.self_attentive import SelfAttentivePooling2D
 from sapmcu.layers.soft import SoftPooling2D
 from sapmcu.layers.strided_conv import StridedConvPooling2D
 from sapmcu.layers.table import POOLINGS, make_pooling, pooling_options
@@ -12,7 +15,10 @@ from sapmcu.layers.table import POOLINGS, make_pooling, pooling_options
 __all__ = [
     "POOLINGS",
     "BlurPooling2D",
+    "GaussianPooling2D",
+    "LIPPooling2D",
     "PoolingCost",
+    "SelfAttentivePooling2D",
     "SoftPooling2D",
     "StridedConvPooling2D",
     "make_pooling",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,11 @@ from sapmcu.layers.window import Window
 class PoolingCost:
     """Of one image.
 
-    parameters: all of them, moving averages of batch norms included. macs: as sapmcu.ir.cost counts them: products of
-    convolutions and matrices; a pool, a product of two maps and a softmax have none. input_bytes, output_bytes: the
-    maps, int8. peak_bytes: the most bytes of activations that live at once when the ops of the int8 form run one
-    after another, input and output included.
+    parameters: all of them, moving averages of batch norms included. macs: of the form that convert gives the layer,
+    as sapmcu.ir.cost counts them: products of convolutions and matrices; a pool, a product of two maps and a softmax
+    have none. input_bytes, output_bytes: the maps, int8. peak_bytes: the most bytes of activations that live at once
+    when the ops of that form run one after another, none earlier than it must, input and output included. TensorFlow's
+    converter orders some earlier: up to a third more; `sapmcu memory` says what a model really takes.
     """
 
     parameters: int
@@ -26,6 +27,25 @@ class PoolingCost:
     input_bytes: int
     output_bytes: int
     peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Elements, which are bytes in int8. x, y: the maps. spread: the pixels of all windows, side by side."""
+
+    size: tuple[int, int]
+    channels: int
+    x: int
+    y: int
+    spread: int
+
+    @staticmethod
+    def of(what: str, window: Window, input_shape: Sequence[int | None]) -> Sizes:
+        """Raises: UserError where the shape is open."""
+        height, width, channels = image_shape(what, input_shape)
+        rows, columns = (length or 0 for length in window.output_size((height, width)))
+        y = rows * columns * channels
+        return Sizes((height, width), channels, height * width * channels, y, y * window.pixels)
 
 
 def image_shape(what: str, input_shape: Sequence[int | None]) -> tuple[int, int, int]:
@@ -42,15 +62,23 @@ def peak(steps: Iterable[Iterable[int]]) -> int:
     return max(sum(step) for step in steps)
 
 
+def softmax_steps(sizes: Sizes, other: int = 0) -> Iterator[Sequence[int]]:
+    """The tensors that live while windows are laid side by side, weighted by a softmax and summed.
+
+    other: the bytes of the input where its windows are laid out after those of the logits; 0 where it is the logits.
+    """
+    yield (other, sizes.x, sizes.spread)
+    yield (other, sizes.spread, sizes.spread)
+    yield (sizes.spread, sizes.spread, sizes.spread)
+    yield (sizes.spread, sizes.y)
+
+
 def window_cost(
     what: str, window: Window, input_shape: Sequence[int | None], *, parameters: int = 0, macs_per_output: int = 0
 ) -> PoolingCost:
     """The cost of one op that reads the input and writes the result."""
-    height, width, channels = image_shape(what, input_shape)
-    rows, columns = window.output_size((height, width))
-    outputs = (rows or 0) * (columns or 0) * channels
-    inputs = height * width * channels
-    return PoolingCost(parameters, outputs * macs_per_output, inputs, outputs, inputs + outputs)
+    sizes = Sizes.of(what, window, input_shape)
+    return PoolingCost(parameters, sizes.y * macs_per_output, sizes.x, sizes.y, sizes.x + sizes.y)
 
 
 def pooling_cost(layer: Any, input_shape: Sequence[int | None]) -> PoolingCost:

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from sapmcu.errors import UserError
@@ -124,3 +125,16 @@ def weighted_mean(x: Any, weights: Any, window: Window) -> Any:
     The padding of "same" counts in neither sum, so that the quotient of two average pools is exact at borders, too.
     """
     return average(ops.cast(x, "float32") * weights, window) / average(weights, window)
+
+
+def slice_weights(layer: Any, axes: Mapping[int, Sequence[int]], kept: Sequence[int]) -> list[Any]:
+    """The layer's weights, in the order of get_weights(), with the channels `kept`.
+
+    axes: id of a variable -> its axes that run over the channels.
+    """
+    arrays = []
+    for variable, array in zip(layer.weights, layer.get_weights(), strict=True):
+        for axis in axes.get(id(variable), ()):
+            array = np.take(array, kept, axis=axis)
+        arrays.append(array)
+    return arrays

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from sapmcu.layers.cost import PoolingCost, image_shape, peak
+from sapmcu.layers.cost import PoolingCost, Sizes, peak, softmax_steps
 from sapmcu.layers.pooling import Pooling2D, softmax_pool
 
 
@@ -26,8 +26,5 @@ class SoftPooling2D(Pooling2D):
         return ops.cast(softmax_pool(x, x, self.window, x.shape[1:3]), self.compute_dtype)
 
     def cost(self, input_shape: Sequence[int | None]) -> PoolingCost:
-        height, width, channels = image_shape(self.name, input_shape)
-        rows, columns = (length or 0 for length in self.window.output_size((height, width)))
-        x, y = height * width * channels, rows * columns * channels
-        spread = y * self.window.pixels
-        return PoolingCost(0, 0, x, y, peak([(x, spread), (spread, spread, spread), (spread, y)]))
+        sizes = Sizes.of(self.name, self.window, input_shape)
+        return PoolingCost(0, 0, sizes.x, sizes.y, peak(softmax_steps(sizes)))

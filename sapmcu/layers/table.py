@@ -12,6 +12,9 @@ import keras
 
 from sapmcu.errors import UserError
 from sapmcu.layers.blur import BlurPooling2D
+from sapmcu.layers.gaussian import GaussianPooling2D
+from sapmcu.layers.lip import LIPPooling2D
+from sapmcu.layers.self_attentive import SelfAttentivePooling2D
 from sapmcu.layers.soft import SoftPooling2D
 from sapmcu.layers.strided_conv import StridedConvPooling2D
 
@@ -19,8 +22,11 @@ POOLINGS: Mapping[str, type[Any]] = {
     "max": keras.layers.MaxPooling2D,
     "average": keras.layers.AveragePooling2D,
     "strided_conv": StridedConvPooling2D,
+    "lip": LIPPooling2D,
+    "gaussian": GaussianPooling2D,
     "soft": SoftPooling2D,
     "blur": BlurPooling2D,
+    "sap": SelfAttentivePooling2D,
 }
 """Kind -> layer class; each takes (pool_size, strides, padding, **options)."""
 

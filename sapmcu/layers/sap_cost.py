@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What self-attentive pooling costs in the form that convert gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sapmcu.layers.cost import PoolingCost, Sizes, peak, softmax_steps
+from sapmcu.layers.sap_checks import MAX_UNNORMALISED_GAIN
+from sapmcu.layers.tokens import TokenGrid
+
+if TYPE_CHECKING:
+    from sapmcu.layers.self_attentive import SelfAttentivePooling2D
+
+LOCAL_TAPS = 9
+"""Of the depthwise local term."""
+
+
+def sap_cost(layer: SelfAttentivePooling2D, input_shape: Sequence[int | None]) -> PoolingCost:
+    sizes = Sizes.of(layer.name, layer.window, input_shape)
+    attention = _Attention(layer, layer.token_grid(sizes.size), sizes)
+    parameters, macs = attention.parameters(), attention.macs()
+    return PoolingCost(parameters, macs, sizes.x, sizes.y, peak(attention.steps()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Attention:
+    layer: SelfAttentivePooling2D
+    grid: TokenGrid
+    sizes: Sizes
+
+    @property
+    def width(self) -> int:
+        return self.layer.width(self.sizes.channels)
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether the window's weights are a gate, not a softmax; see inference/windows.py."""
+        return not self.layer.normalize or self.layer.gain <= MAX_UNNORMALISED_GAIN
+
+    def parameters(self) -> int:
+        d, c = self.width, self.sizes.channels
+        patch = self.grid.patch[0] * self.grid.patch[1]
+        position = sum(self.grid.shape) * d // 2 if self.layer.position == "learned" else 0
+        local = {"none": 0, "pointwise": c * c + 4 * c, "depthwise": (LOCAL_TAPS + 4) * c}[self.layer.local]
+        embedding = patch * c * d + d + 4 * d
+        return embedding + position + 3 * d * (d + 1) + d * (d + 1) + (d + 1) * c + 4 * c + local
+
+    def macs(self) -> int:
+        d, c, n = self.width, self.sizes.channels, self.grid.tokens
+        patch = self.grid.patch[0] * self.grid.patch[1]
+        attention = n * d * patch * c + 3 * n * d * d + 2 * n * n * d + n * d * c
+        local = {"none": 0, "pointwise": self.sizes.x * c, "depthwise": self.sizes.x * LOCAL_TAPS}[self.layer.local]
+        has_means = self.is_gated and self.layer.strides[0] == self.layer.strides[1]
+        means = (3 if self.layer.normalize else 2) * self.sizes.spread if has_means else 0
+        return attention + local + means
+
+    def steps(self) -> Iterator[Sequence[int]]:
+        """The tensors that live while each of the larger ops runs."""
+        x, y = self.sizes.x, self.sizes.y
+        tokens, head = self.grid.tokens * self.width, self.grid.tokens * self.width // self.layer.num_heads
+        scores, restored = self.grid.tokens**2, self.grid.tokens * self.sizes.channels
+        (rows, columns), (tall, wide) = self.grid.shape, self.grid.patch
+        large = rows * tall * columns * wide * self.sizes.channels
+        found = tokens - head  # the other heads' results, when the last head runs
+        yield (x, tokens, tokens)
+        yield (x, tokens, found, head, head, scores)
+        yield (x, tokens, found, scores, scores)
+        yield (x, restored, large)
+        if large != x:
+            yield (x, large, x)
+        if self.layer.local != "none":
+            yield (x, x, x, x)
+        if self.is_gated:
+            yield (x, x, x, y if self.layer.normalize else 0)
+        else:
+            yield from softmax_steps(self.sizes, other=x)
