@@ -7,7 +7,6 @@ import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +48,18 @@ def convert_keras(report: Progress, path: str) -> Converted:
     if not is_keras_2:
         register_layers()
     model = _load(library, path)
+    layers = tuple(layer.name for layer in model._flatten_layers(include_self=False))
+    if not is_keras_2:
+        model = import_extra("sapmcu.layers", "keras").fold_poolings(model, exact=False)
     specs = _specs(model, path)
     report("converting to float TFLite")
     tflite = convert_function(_function(model, list(specs)), specs, _owner(model, is_keras_2), path)
-    layers = tuple(layer.name for layer in model._flatten_layers(include_self=False))
     return Converted(tflite, f"Keras {header.keras_version or '2'}", layers)
 
 
 def register_layers() -> None:
     """sapmcu's own layers register themselves with Keras when they are imported."""
-    if find_spec("sapmcu.layers") is not None:
-        import_extra("sapmcu.layers", "keras")
+    import_extra("sapmcu.layers", "keras")
 
 
 def read_hdf5_header(path: str) -> Header:

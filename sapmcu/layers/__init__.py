@@ -6,6 +6,7 @@ from __future__ import annotations
 from sapmcu.layers.blur import BlurPooling2D
 from sapmcu.layers.cost import PoolingCost, pooling_cost
 from sapmcu.layers.gaussian import GaussianPooling2D
+from sapmcu.layers.inference import fold_poolings
 from sapmcu.layers.lip import LIPPooling2D
 from sapmcu.layers.self_attentive import SelfAttentivePooling2D
 from sapmcu.layers.soft import SoftPooling2D
@@ -21,6 +22,7 @@ __all__ = [
     "SelfAttentivePooling2D",
     "SoftPooling2D",
     "StridedConvPooling2D",
+    "fold_poolings",
     "make_pooling",
     "pooling_cost",
     "pooling_options",

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The logits of self-attentive pooling with everything constant folded: what is left are convolutions, two matrix
+products and a softmax for each head, an enlargement and a sum."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from sapmcu.layers.self_attentive import SelfAttentivePooling2D
+from sapmcu.layers.tokens import TokenGrid
+
+Array = np.ndarray[Any, Any]
+Function = Callable[[Any], Any]
+
+
+def arrays(*variables: Any) -> list[Array]:
+    """The values of variables, float64: products of them are rounded once."""
+    return [np.asarray(one, np.float64) for one in variables]
+
+
+def norm_scale_shift(norm: Any) -> tuple[Array, Array]:
+    """A batch norm as x · scale + shift."""
+    gamma, beta, mean, variance = arrays(norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    return scale, beta - mean * scale
+
+
+def conv(x: Any, filters: Array, bias: Array | None = None, strides: int | tuple[int, int] = 1) -> Any:
+    """A convolution with padding "same"; a matrix [C,O] is one of 1×1."""
+    filters = filters[None, None] if filters.ndim == 2 else filters
+    y = tf.nn.conv2d(x, filters.astype(np.float32), strides, "SAME")
+    return y if bias is None else y + bias.astype(np.float32)
+
+
+def folded_logits(layer: SelfAttentivePooling2D, slope: float = 1.0, shift: float = 0.0) -> Function:
+    """x -> slope · z + shift."""
+    tokens, attended = folded_tokens(layer), folded_attention(layer, slope, shift)
+    local = folded_local(layer, slope)
+
+    def logits(x: Any) -> Any:
+        z = enlarged(attended(tokens(x)), layer.grid, layer.restoration)
+        return z if local is None else z + local(x)
+
+    return logits
+
+
+def folded_tokens(layer: SelfAttentivePooling2D) -> Function:
+    """x -> tokens [N,rows,columns,d]: the batch norm goes into the convolution, the position is a constant."""
+    kernel, bias = arrays(layer.embedding.kernel, layer.embedding.bias)
+    scale, offset = norm_scale_shift(layer.embedding_norm)
+    position = None if layer.position == "none" else np.asarray(layer.position_table(), np.float32)[None]
+
+    def tokens(x: Any) -> Any:
+        with tf.name_scope("tokens"):
+            found = tf.nn.relu(conv(x, kernel * scale, bias * scale + offset, layer.grid.patch))
+            return found if position is None else found + position
+
+    return tokens
+
+
+def folded_attention(layer: SelfAttentivePooling2D, slope: float, shift: float) -> Function:
+    """Tokens -> their part of slope · z + shift, [N,rows,columns,C].
+
+    1/√(d/h) goes into the queries; output projection, restoration and its batch norm are one matrix.
+    """
+    width, heads, count = layer.embed_dim or 0, layer.num_heads, layer.grid.tokens
+    each = width // heads
+    matrix, bias = arrays(layer.queries_keys_values.kernel, layer.queries_keys_values.bias)
+    into = np.concatenate([matrix, bias[None]]).reshape(width + 1, 3, heads, each)
+    into[:, 0] /= math.sqrt(each)
+    back, back_bias = _restoring(layer)
+
+    def part(tokens: Any, which: int, head: int) -> Any:
+        made = conv(tokens, into[:-1, which, head], into[-1, which, head])
+        return tf.reshape(made, (-1, count, each))
+
+    def attend(tokens: Any) -> Any:
+        found = []
+        for head in range(heads):
+            with tf.name_scope(f"head_{head}"):
+                queries, keys, values = (part(tokens, which, head) for which in range(3))
+                attention = tf.nn.softmax(tf.matmul(queries, keys, transpose_b=True))
+                found.append(tf.reshape(tf.matmul(attention, values), (-1, *layer.grid.shape, each)))
+        with tf.name_scope("restoring"):
+            joined = found[0] if heads == 1 else tf.concat(found, axis=3)
+            return conv(joined, slope * back, slope * back_bias + shift)
+
+    return attend
+
+
+def _restoring(layer: SelfAttentivePooling2D) -> tuple[Array, Array]:
+    """Output projection, channel restoration and batch norm as one matrix and bias."""
+    projection, projection_bias = arrays(layer.projection.kernel, layer.projection.bias)
+    matrix, bias = arrays(layer.restoring.kernel, layer.restoring.bias)
+    scale, offset = norm_scale_shift(layer.restoring_norm)
+    return projection @ matrix * scale, (projection_bias @ matrix + bias) * scale + offset
+
+
+def enlarged(tokens: Any, grid: TokenGrid, restoration: str) -> Any:
+    """[N,rows,columns,C] -> [N,H,W,C]."""
+    (rows, columns), (tall, wide), (height, width), (top, left) = grid.shape, grid.patch, grid.size, grid.before
+    with tf.name_scope("enlarged"):
+        large = tf.image.resize(tokens, (rows * tall, columns * wide), restoration)
+        fits = (rows * tall, columns * wide) == grid.size
+        return large if fits else large[:, top : top + height, left : left + width]
+
+
+def folded_local(layer: SelfAttentivePooling2D, slope: float) -> Function | None:
+    """x -> the local part of slope · z; its batch norm goes into the convolution."""
+    if layer.local_norm is None:
+        return None
+    (kernel,) = arrays(layer.local_conv.kernel)
+    scale, offset = norm_scale_shift(layer.local_norm)
+    is_pointwise = layer.local == "pointwise"
+    filters = (kernel * (slope * scale) if is_pointwise else kernel * (slope * scale)[:, None]).astype(np.float32)
+    bias = (slope * offset).astype(np.float32)
+
+    def local(x: Any) -> Any:
+        with tf.name_scope("local"):
+            if is_pointwise:
+                return tf.nn.conv2d(x, filters, 1, "SAME") + bias
+            return tf.nn.depthwise_conv2d(x, filters, (1, 1, 1, 1), "SAME") + bias
+
+    return local
