@@ -14,6 +14,7 @@ import click
 
 from sapmcu import __version__
 from sapmcu.errors import UserError
+from sapmcu.ir.pooling import POOLING_KINDS
 
 if TYPE_CHECKING:
     from sapmcu.ir.run import Run, TestRun
@@ -43,6 +44,7 @@ def cli() -> None:
     sapmcu memory model.tflite                  what the model needs, op by op
     sapmcu build|run|test DIR                   its firmware: built, run and tested in an emulator
     sapmcu detector DIR --anchors FILE          adds the decoder of boxes to a detector's firmware
+    sapmcu pool model.h5 --with sap --at NAME   other poolings in a Keras model
     sapmcu boards                               what boards sapmcu knows
     """
 
@@ -88,6 +90,36 @@ def memory(model: Path, board: str | None, kernels: str, as_json: bool) -> None:
     click.echo(json_text(memory_json(report, fit)) if as_json else render_memory(report, fit))
     if fit is not None:
         check_fit(fit, report)
+
+
+@cli.command()
+@MODEL
+@click.option("--with", "kind", type=click.Choice(POOLING_KINDS), default="sap", show_default=True)
+@click.option("--at", "names", help="Layers to replace: NAME,NAME. Without it, those that can be are listed.")
+@click.option("--option", "options", multiple=True, help="NAME=VALUE of the pooling, as patch_size=4; repeat.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="The .keras or .h5 file to write.")
+@click.option("--force", is_flag=True, help="Replace that file.")
+@JSON
+def pool(
+    model: Path, kind: str, names: str | None, options: tuple[str, ...], out: Path | None, force: bool, as_json: bool
+) -> None:
+    """Replace max and average pools or strided convolutions of MODEL (.keras, .h5) by another pooling."""
+    from sapmcu.pooling import parse_options, pool_model, pooling_sites
+    from sapmcu.report.json import json_text
+    from sapmcu.report.pooling import render_replaced, render_sites, replaced_json, sites_json
+
+    if names is None:
+        if out is not None or options:
+            raise click.UsageError("-o and --option need --at, the layers to replace")
+        sites = pooling_sites(model, progress=_progress)
+        click.echo(json_text(sites_json(sites)) if as_json else render_sites(sites))
+        return
+    if out is None:
+        raise click.UsageError("--at needs -o, the file to write")
+    chosen = [name.strip() for name in names.split(",") if name.strip()]
+    parsed = parse_options(options)
+    done = pool_model(model, kind, chosen, out, options=parsed, force=force, progress=_progress)
+    click.echo(json_text(replaced_json(done)) if as_json else render_replaced(done))
 
 
 @cli.command()

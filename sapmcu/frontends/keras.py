@@ -33,28 +33,37 @@ class Header:
 
 
 def convert_keras(report: Progress, path: str) -> Converted:
-    """Convert a .h5 or .keras file with the Keras that wrote it.
+    """Convert a .h5 or .keras file with the Keras that wrote it; sapmcu's poolings in the form that int8 takes best.
 
     Raises: UserError where it is damaged, holds only weights, holds code, or needs layers that aren't here.
     """
-    with Path(path).open("rb") as file:
-        is_archive = file.read(2) == b"PK"
-    header = read_keras_header(path) if is_archive else read_hdf5_header(path)
-    check_config(header.config, path)
-    is_keras_2 = not header.keras_version.startswith("3")
-    report(f"loading {path} (Keras {header.keras_version or '2'})")
-    # Keras 3 rejects Keras 2's DepthwiseConv2D in .h5 and all of its .keras files.
-    library = import_extra("tf_keras" if is_keras_2 else "keras", "keras")
-    if not is_keras_2:
-        register_layers()
-    model = _load(library, path)
+    model, version = load_keras(report, path)
     layers = tuple(layer.name for layer in model._flatten_layers(include_self=False))
+    is_keras_2 = not version.startswith("3")
     if not is_keras_2:
         model = import_extra("sapmcu.layers", "keras").fold_poolings(model, exact=False)
     specs = _specs(model, path)
     report("converting to float TFLite")
     tflite = convert_function(_function(model, list(specs)), specs, _owner(model, is_keras_2), path)
-    return Converted(tflite, f"Keras {header.keras_version or '2'}", layers)
+    return Converted(tflite, f"Keras {version}", layers)
+
+
+def load_keras(report: Progress, path: str) -> tuple[Any, str]:
+    """The model of a .h5 or .keras file, and the version of Keras that wrote it; Keras 2's is one of tf_keras.
+
+    Raises: UserError.
+    """
+    with Path(path).open("rb") as file:
+        is_archive = file.read(2) == b"PK"
+    header = read_keras_header(path) if is_archive else read_hdf5_header(path)
+    check_config(header.config, path)
+    version = header.keras_version or "2"
+    report(f"loading {path} (Keras {version})")
+    # Keras 3 rejects Keras 2's DepthwiseConv2D in .h5 and all of its .keras files.
+    library = import_extra("keras" if version.startswith("3") else "tf_keras", "keras")
+    if version.startswith("3"):
+        register_layers()
+    return _load(library, path), version
 
 
 def register_layers() -> None:

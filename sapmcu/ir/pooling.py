@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+POOLING_KINDS = ("max", "average", "strided_conv", "lip", "gaussian", "soft", "blur", "sap")
+"""The keys of sapmcu.layers.POOLINGS, for those who can't import Keras."""
 Shape = tuple[int, ...]
 
 

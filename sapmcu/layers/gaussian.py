@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from sapmcu.errors import UserError
 from sapmcu.layers.cost import PoolingCost, Sizes, peak
 from sapmcu.layers.pooling import BATCH_NORM_MOMENTUM, Pooling2D, average, slice_weights
 
@@ -41,6 +42,10 @@ class GaussianPooling2D(Pooling2D):
         **kwargs: Any,
     ) -> None:
         super().__init__(pool_size, strides, padding, **kwargs)
+        if hidden_units is not None and (not isinstance(hidden_units, int) or hidden_units < 1):
+            raise UserError(
+                f"{self.name} has hidden_units={hidden_units!r}", hint="hidden_units is a whole number above 0"
+            )
         self.hidden_units = hidden_units
         self.stochastic = stochastic
         self.noise = keras.random.SeedGenerator()

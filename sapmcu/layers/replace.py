@@ -33,6 +33,8 @@ def replace_pooling(model: Any, pooling: str, where: Where = None, **options: An
     once, or the model can't be rewritten or doesn't fit together afterwards.
     """
     check_rewritable(model)
+    if "name" in options:
+        raise UserError("name is no option of a pooling", hint="a new pooling is named after the layer it replaces")
     names = chosen_names(model, where)
 
     def make(layer: Any, name: str) -> Any:

@@ -50,7 +50,14 @@ def make_pooling(
             f"pooling {kind} has no option {', '.join(unknown)}",
             hint=f"its options: {', '.join(known)}" if known else "it has no options of its own",
         )
-    return POOLINGS[kind](pool_size, strides, padding, name=name, **options)
+    try:
+        return POOLINGS[kind](pool_size, strides, padding, name=name, **options)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"pooling {kind} can't be made with {', '.join(f'{key}={value!r}' for key, value in options.items())}",
+            hint="docs/pooling.md says what each option takes",
+            details=str(error).splitlines()[:2],
+        ) from error
 
 
 def pooling_options(kind: str) -> tuple[str, ...]:

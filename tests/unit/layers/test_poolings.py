@@ -12,10 +12,16 @@ from pooling_reference import window_pixels
 from quiet_keras import keras, layers
 
 from sapmcu.errors import UserError
+from sapmcu.ir.pooling import POOLING_KINDS
 
 pytestmark = pytest.mark.needs("tensorflow")
 
-SHAPES = [((8, 8), 2, 2, "valid"), ((9, 11), 3, 2, "same"), ((9, 11), (2, 3), (2, 3), "valid"), ((9, 11), 4, 4, "same")]
+SHAPES: list[Any] = [
+    ((8, 8), 2, 2, "valid"),
+    ((9, 11), 3, 2, "same"),
+    ((9, 11), (2, 3), (2, 3), "valid"),
+    ((9, 11), 4, 4, "same"),
+]
 RANDOM = np.random.default_rng(1)
 
 
@@ -167,6 +173,9 @@ def test_blur_takes_the_maximum_first_where_asked() -> None:
         (lambda: layers.SoftPooling2D(2, name="p")(keras.Input((None, 8, 1))), "p needs an input of known height"),
         (lambda: layers.BlurPooling2D(4, order=4, name="p")(keras.Input((4, 4, 1))), "p mirrors 5 pixels of an input"),
         (lambda: layers.make_pooling("softt", 2), "there is no pooling 'softt'"),
+        (lambda: layers.make_pooling("lip", 2, gain="much"), "pooling lip can't be made with gain='much'"),
+        (lambda: layers.make_pooling("gaussian", 2, hidden_units=0, name="p"), "p has hidden_units=0"),
+        (lambda: layers.make_pooling("sap", 2, normalize="no", name="p"), "p has normalize='no'"),
         (lambda: layers.make_pooling("soft", 2, order=2), "pooling soft has no option order"),
         (lambda: layers.SoftPooling2D(2, name="p").cost((None, None, 3)), "the cost of p needs a whole shape"),
         (lambda: layers.pooling_cost(keras.layers.Dense(3, name="d"), (8, 8, 3)), "d is no pooling layer"),
@@ -176,3 +185,7 @@ def test_mistakes_get_a_sentence_and_a_hint(build: Any, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
         build()
     assert caught.value.hint
+
+
+def test_kinds_for_those_without_keras_are_all_kinds() -> None:
+    assert tuple(layers.POOLINGS) == POOLING_KINDS

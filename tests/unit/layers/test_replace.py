@@ -181,6 +181,7 @@ class Own(keras.Model):  # type: ignore[misc]
             "stem, first",
         ),
         (functional, lambda layer: False, {}, "net has no layer to replace", "stem"),
+        (functional, ["first"], {"name": "x"}, "name is no option of a pooling", "named after"),
         (functional, ["first"], {"patch": 2}, "pooling sap has no option patch", "patch_size"),
         (sequential, ["first"], {"pool_size": 4}, "the weights of classes no longer fit", "GlobalAverage"),
         (functional, ["first"], {"pool_size": 99}, "first has a window of 99 pixels", "smaller"),
