@@ -15,13 +15,12 @@ from keras_models import keras_models
 from quiet_keras import keras, layers
 from reference_models import ROOT, reference_model
 
-from sapmcu.quantize.datasets import load_fashion_mnist
+from sapmcu.quantize.datasets import load_digits
 
 pytestmark = pytest.mark.needs("tensorflow", "tf_keras", "unicorn")
 
 Run = Callable[..., Ran]
 NETWORK = ROOT / "models/fashion_mnist/dscnn.h5"
-TRAINED, SAMPLES = 4000, 400
 L = keras.layers
 
 
@@ -98,7 +97,7 @@ def test_a_model_that_holds_code_is_refused(run: Run) -> None:
 
 
 def network(**options: Any) -> Any:
-    image = keras.Input((28, 28, 1), name="image")
+    image = keras.Input((24, 24, 1), name="image")
     x = L.Conv2D(8, 3, padding="same", use_bias=False)(image)
     x = L.ReLU(name="stem")(L.BatchNormalization(momentum=0.9)(x))
     x = layers.SelfAttentivePooling2D(4, name="pool", **options)(x)
@@ -110,16 +109,17 @@ def network(**options: Any) -> Any:
 
 @pytest.fixture(scope="module", params=[{}, {"normalize": False}], ids=["normalised", "nowin"])
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with a trained network, and samples that it wasn't trained on."""
+    """A directory with a network trained on enlarged digits, and samples that it wasn't trained on."""
     directory = tmp_path_factory.mktemp("sap")
-    data = load_fashion_mnist("train")
+    train, test = load_digits("train"), load_digits("test")
+    pictures = [np.kron(one.images / np.float32(255), np.ones((1, 3, 3, 1), np.float32)) for one in (train, test)]
     keras.utils.set_random_seed(0)
     model = network(**request.param)
-    model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
-    images = data.images[: TRAINED + SAMPLES] / np.float32(255)
-    model.fit(images[:TRAINED], data.labels[:TRAINED], batch_size=64, epochs=3, verbose=0)
+    falling = keras.optimizers.schedules.CosineDecay(0.01, 12 * 45)
+    model.compile(keras.optimizers.Adam(falling), "sparse_categorical_crossentropy")
+    model.fit(pictures[0], train.labels, batch_size=32, epochs=12, verbose=0)
     model.save(directory / "sap.keras")
-    np.savez(directory / "sap.npz", x=images[TRAINED:], y=data.labels[TRAINED : TRAINED + SAMPLES])
+    np.savez(directory / "sap.npz", x=pictures[1], y=test.labels)
     return directory
 
 
