@@ -19,8 +19,8 @@ from sapmcu.boards.board import (
 )
 from sapmcu.boards.core import CORES, Core, Fpu
 from sapmcu.boards.parse_uart import parse_uart
-from sapmcu.boards.table import MAX_ADDRESS, TableReader
 from sapmcu.errors import UserError
+from sapmcu.toml_table import MAX_ADDRESS, TableReader
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 MAX_CLOCK_HZ = 2_000_000_000
@@ -31,7 +31,7 @@ DATA_KINDS = (RegionKind.SRAM, RegionKind.DTCM, RegionKind.PSRAM, RegionKind.SDR
 def parse_board(table: Mapping[str, object], path: str) -> Board:
     """Read a board's facts; path: what an error calls the file. Raises: UserError with one detail per violation."""
     violations: list[str] = []
-    board = _board(TableReader(table, "", violations), violations)
+    board = _board(TableReader(table, "", violations, "a board file"), violations)
     if violations:
         raise UserError(
             f"board file {path} has {len(violations)} error{'s' if len(violations) > 1 else ''}",

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from sapmcu.boards.table import MAX_ADDRESS, TableReader
 from sapmcu.boards.uart import FAMILIES, Uart, UartAction, UartPort, UartStep
+from sapmcu.toml_table import MAX_ADDRESS, TableReader
 
 MAX_CLOCK_HZ = 1_000_000_000
 MAX_WORD = MAX_ADDRESS - 1

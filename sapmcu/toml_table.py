@@ -14,10 +14,12 @@ class TableReader:
     What is missing or wrong reads as a harmless default.
     """
 
-    def __init__(self, table: Mapping[str, object], place: str, violations: list[str]) -> None:
+    def __init__(self, table: Mapping[str, object], place: str, violations: list[str], kind: str) -> None:
+        """kind: what the whole is, for complaints about keys that nobody reads: "a board file"."""
         self._table = table
         self._place = place
         self._violations = violations
+        self._kind = kind
         self._seen: set[str] = set()
         self.is_sound = True
         """Nothing was wrong so far, in this table itself."""
@@ -32,14 +34,14 @@ class TableReader:
     def has(self, key: str) -> bool:
         return key in self._table
 
-    def _value(self, key: str, kind: type, kind_name: str) -> object:
+    def _value(self, key: str, kind: type | tuple[type, ...], kind_name: str) -> object:
         """The value, None (and a complaint) where it is missing or of another type."""
         self._seen.add(key)
         if key not in self._table:
             self.complain(key, "is missing")
             return None
         value = self._table[key]
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             self.complain(key, f"must be {kind_name}, is {value!r}")
             return None
         return value
@@ -73,6 +75,17 @@ class TableReader:
             return low
         return value
 
+    def number(self, key: str, low: float, high: float) -> float:
+        """A real number, written with or without a point."""
+        value = self._value(key, (int, float), "a number")
+        if value is None:
+            return low
+        assert isinstance(value, int | float)
+        if not low <= value <= high:
+            self.complain(key, f"must be {low:g} to {high:g}, is {value:g}")
+            return low
+        return float(value)
+
     def boolean(self, key: str) -> bool:
         return self._value(key, bool, "true or false") is True
 
@@ -88,7 +101,7 @@ class TableReader:
 
     def table(self, key: str) -> TableReader:
         value = self._value(key, dict, "a table")
-        return TableReader(value if isinstance(value, dict) else {}, self._path(key), self._violations)
+        return self._inner(value if isinstance(value, dict) else {}, key)
 
     def tables(self, key: str) -> tuple[TableReader, ...]:
         value = self._value(key, list, "a list of tables")
@@ -97,9 +110,10 @@ class TableReader:
         if not value or not all(isinstance(item, dict) for item in value):
             self.complain(key, "must be one table or more")
             return ()
-        return tuple(
-            TableReader(item, f"{self._path(key)}[{index}]", self._violations) for index, item in enumerate(value)
-        )
+        return tuple(self._inner(item, f"{key}[{index}]") for index, item in enumerate(value))
+
+    def _inner(self, table: Mapping[str, object], key: str) -> TableReader:
+        return TableReader(table, self._path(key), self._violations, self._kind)
 
     def named_tables(self, key: str) -> tuple[tuple[str, TableReader], ...]:
         """The tables inside table `key`, by name, in the file's order."""
@@ -121,4 +135,4 @@ class TableReader:
         """Complain about the keys that nobody read."""
         for key in self._table:
             if key not in self._seen:
-                self.complain(key, "is not a key of a board file")
+                self.complain(key, f"is not a key of {self._kind}")
