@@ -101,11 +101,14 @@ def read_idx(path: Path, rank: int) -> Array:
         ) from error
 
 
+def data_roots(dataset: str) -> list[Path]:
+    """Where a data set is looked for, in this order."""
+    own = [Path(os.environ[DATA_VARIABLE])] if os.environ.get(DATA_VARIABLE) else []
+    return [*(root / dataset for root in own), *own, DEBIAN_DATA / dataset]
+
+
 def _find(dataset: str, file: str) -> Path:
-    roots = [DEBIAN_DATA / dataset]
-    if DATA_VARIABLE in os.environ:
-        own = Path(os.environ[DATA_VARIABLE])
-        roots[:0] = [own / dataset, own]
+    roots = data_roots(dataset)
     for root in roots:
         if (root / file).is_file():
             return root / file

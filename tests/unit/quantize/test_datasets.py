@@ -9,16 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_files import write_idx
 
 from sapmcu.errors import UserError
 from sapmcu.quantize import datasets
 from sapmcu.quantize.datasets import DATA_VARIABLE, load_digits, load_fashion_mnist, read_idx
-
-
-def write_idx(path: Path, array: np.ndarray) -> bytes:
-    data = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
-    path.write_bytes(gzip.compress(data))
-    return path.read_bytes()
 
 
 @pytest.fixture
