@@ -46,6 +46,7 @@ def cli() -> None:
     sapmcu detector DIR --anchors FILE          adds the decoder of boxes to a detector's firmware
     sapmcu pool model.h5 --with sap --at NAME   other poolings in a Keras model
     sapmcu boards                               what boards sapmcu knows
+    sapmcu train RECIPE.toml                    train a network; compare: a grid of them
     """
 
 
@@ -133,6 +134,26 @@ def boards(name: str | None, as_json: bool) -> None:
 
     found = all_boards() if name is None else (load_board(name),)
     click.echo(json_text(boards_json(found)) if as_json else render_boards(found))
+
+
+RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
+THREADS = click.option("--threads", type=click.IntRange(min=0), default=0, help="Of TensorFlow. Default: all.")
+
+
+@cli.command()
+@RECIPE
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Directory to write. Default: the recipe's name.")
+@THREADS
+@JSON
+def train(recipe: Path, out: Path | None, threads: int, as_json: bool) -> None:
+    """Train a network as RECIPE (.toml) says, or go on where an interruption left it."""
+    from sapmcu.train.card import card_json, render_card
+    from sapmcu.train.recipe import load_recipe
+    from sapmcu.train.training import train as train_by_recipe
+
+    loaded = load_recipe(recipe)
+    card = train_by_recipe(loaded, out or Path(loaded.name), _progress, threads=threads)
+    click.echo((card_json(card) if as_json else render_card(card)).rstrip())
 
 
 PROJECT = click.argument("project", type=click.Path(path_type=Path))

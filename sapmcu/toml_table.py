@@ -99,6 +99,21 @@ class TableReader:
             return ()
         return tuple(value)
 
+    def integers(self, key: str, low: int, high: int = MAX_ADDRESS) -> tuple[int, ...]:
+        value = self._value(key, list, "a list of whole numbers")
+        if value is None:
+            return ()
+        assert isinstance(value, list)
+        if not all(isinstance(item, int) and not isinstance(item, bool) and low <= item <= high for item in value):
+            self.complain(key, f"must be a list of whole numbers from {low:,} to {high:,}, is {value!r}")
+            return ()
+        return tuple(value)
+
+    def anything(self) -> dict[str, object]:
+        """All entries as they are, for whoever knows what they mean."""
+        self._seen |= set(self._table)
+        return dict(self._table)
+
     def table(self, key: str) -> TableReader:
         value = self._value(key, dict, "a table")
         return self._inner(value if isinstance(value, dict) else {}, key)
