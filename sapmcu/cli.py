@@ -156,6 +156,34 @@ def train(recipe: Path, out: Path | None, threads: int, as_json: bool) -> None:
     click.echo((card_json(card) if as_json else render_card(card)).rstrip())
 
 
+@cli.command()
+@RECIPE
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Directory to write. Default: the recipe's name.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that train at once.")
+@click.option("--only", default="", help="Some of the runs: pooling=sap,seed=1; also strides, placement.")
+@click.option("--worker", "is_worker", is_flag=True, hidden=True)
+@THREADS
+@JSON
+def compare(recipe: Path, out: Path | None, jobs: int, is_worker: bool, as_json: bool, **options: Any) -> None:
+    """Train and measure the grid of RECIPE (.toml): poolings, strides, placements, seeds; or go on with it."""
+    from sapmcu.report.comparison import comparison_json, render_comparison
+    from sapmcu.report.json import json_text
+    from sapmcu.train import comparison
+    from sapmcu.train.recipe import load_recipe
+
+    loaded, chosen = load_recipe(recipe), comparison.CompareOptions(**options)
+    out = out or Path(loaded.name)
+    if is_worker:
+        comparison.work(loaded, out, chosen, _progress)
+        return
+    if jobs > 1:
+        result = comparison.compare_in_processes(loaded, recipe, out, jobs, chosen, _progress)
+    else:
+        result = comparison.compare(loaded, out, chosen, _progress)
+    comparison.write_reports(result, out, _progress)
+    click.echo(json_text(comparison_json(result)) if as_json else render_comparison(result))
+
+
 PROJECT = click.argument("project", type=click.Path(path_type=Path))
 TOOLCHAIN = click.option("--toolchain", type=click.Choice(["gcc", "zig"]), help="Default: gcc where it is installed.")
 PREFER = click.option("--prefer", type=click.Choice(["speed", "size"]), default="speed", show_default=True)

@@ -52,6 +52,11 @@ def load_backend(threads: int = 0) -> Backend:
     return Backend(tf, keras)
 
 
+def processors() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
 def silent_stderr() -> Iterator[None]:
     """TensorFlow's C++ talks while it is loaded, before it heeds TF_CPP_MIN_LOG_LEVEL."""

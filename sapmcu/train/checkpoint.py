@@ -74,5 +74,9 @@ def write_aside(path: Path, write: Any) -> None:
         aside.unlink(missing_ok=True)
 
 
+def write_bytes_aside(path: Path, data: bytes) -> None:
+    write_aside(path, lambda file: file.write(data))
+
+
 def write_text_aside(path: Path, text: str) -> None:
-    write_aside(path, lambda file: file.write(text.encode()))
+    write_bytes_aside(path, text.encode())

@@ -51,7 +51,7 @@ def train(recipe: Recipe, out: Path, progress: Progress, *, threads: int = 0, sp
     make_directory(out)
     job = Job(splits.train, splits.validation, recipe.training, recipe.augmentation, out / CHECKPOINT, recipe.facts)
     progress(
-        f"{recipe.name}: {model.count_params():,} parameters; {splits.origin}, "
+        f"{model.count_params():,} parameters; {splits.origin}, "
         f"{len(splits.train):,} pictures to train with, {len(splits.validation):,} to validate"
     )
     try:
@@ -84,7 +84,7 @@ def finished_card(recipe: Recipe, out: Path) -> Card | None:
         return card
     if (out / CHECKPOINT).is_file():
         _check_same(load_checkpoint(out / CHECKPOINT).facts, recipe, out)
-    elif out.is_dir() and any(entry.name[:1] != "." and entry.suffix != ".lock" for entry in out.iterdir()):
+    elif out.is_dir() and any(entry.name[:1] != "." for entry in out.iterdir()):
         raise UserError(
             f"{out} is not empty and holds no training (no {CARD}, no {CHECKPOINT})", hint="choose another with -o"
         )
@@ -198,6 +198,18 @@ def make_directory(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{out} can't be made: {error.strerror}", hint="choose another with -o") from error
+
+
+def load_model(backend: Backend, path: Path) -> Any:
+    """Raises: UserError where it has layers that only its author has."""
+    try:
+        return backend.keras.models.load_model(path, compile=False)
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"{path} can't be loaded again",
+            hint="register layers of your own: @keras.saving.register_keras_serializable()",
+            details=str(error).splitlines()[:3],
+        ) from error
 
 
 def _save_model(model: Any, file: Any) -> None:

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a trained network is worth on a microcontroller: int8 as convert makes it, its memory, its test accuracy."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sapmcu.emit.tflite import write_tflite
+from sapmcu.errors import UserError
+from sapmcu.frontends.source import load_source
+from sapmcu.frontends.tflite import read_tflite
+from sapmcu.ir.graph import Array, Graph
+from sapmcu.ir.memory import Kernels
+from sapmcu.ir.source import Samples
+from sapmcu.isolated import Progress
+from sapmcu.lower import lower_graph, order_graph
+from sapmcu.pipeline import rewrite
+from sapmcu.plan.memory import plan_memory
+from sapmcu.plan.tflm.target import target_for
+from sapmcu.quantize.accuracy import interpreter, quantize_array
+from sapmcu.quantize.quantizer import check_full_int8, quantize_source
+from sapmcu.train.backend import processors
+from sapmcu.train.data import Split, Splits
+from sapmcu.train.fit import accuracy
+from sapmcu.train.training import MODEL, calibration_samples
+
+
+@dataclass(frozen=True)
+class Int8Facts:
+    """What the row of a run says of its int8 network; ir/comparison.py has what the figures mean."""
+
+    macs: int
+    tflm_sram_bytes: int
+    native_sram_bytes: int | None
+    native_refusal: str
+    model_bytes: int
+    flash_bytes: int
+    int8_test_accuracy: float
+    agreement: float
+
+
+def measure_int8(
+    out: Path, splits: Splits, float_classes: Array, seed: int, progress: Progress, *, threads: int = 0
+) -> Int8Facts:
+    """Quantize out/model.keras with calibration samples of the validation part and run the whole test set.
+
+    float_classes: what the float network says of each test picture. threads: 0 for all processors.
+    Raises: UserError, ToolError.
+    """
+    source = load_source(out / MODEL, progress=progress)
+    images, labels = calibration_samples(splits.validation, seed)
+    samples = Samples((pixels_to_real(images),), labels, splits.origin, is_guessed=False)
+    as_read = read_tflite(quantize_source(source, samples).tflite, source.path.stem, str(source.path))
+    check_full_int8(as_read, source)
+    graph, _ = order_graph(rewrite(as_read)[0])
+    model = write_tflite(graph)
+    memory = plan_memory(graph, len(model), target_for(Kernels.CMSIS_NN))
+    native_bytes, refusal = native_arena_bytes(graph)
+    progress(f"testing int8 with {len(splits.test):,} pictures")
+    classes = classify_int8(graph, model, splits.test, threads or processors())
+    return Int8Facts(
+        macs=memory.macs,
+        tflm_sram_bytes=memory.tflm.required_bytes,
+        native_sram_bytes=native_bytes,
+        native_refusal=refusal,
+        model_bytes=memory.model_bytes,
+        flash_bytes=memory.flash_bytes,
+        int8_test_accuracy=accuracy(classes, splits.test),
+        agreement=float((classes == float_classes).mean()),
+    )
+
+
+def native_arena_bytes(graph: Graph) -> tuple[int | None, str]:
+    """Of the native engine, input and output included; None and the reason where it can't run the graph."""
+    try:
+        return lower_graph(graph).plan.arena_bytes, ""
+    except UserError as error:
+        return None, error.message
+
+
+def pixels_to_real(pixels: Array) -> Array:
+    """As a network of a recipe takes them."""
+    return np.asarray(pixels.astype(np.float32) / np.float32(255))
+
+
+def classify_int8(graph: Graph, tflite: bytes, split: Split, threads: int) -> Array:
+    """The class of each picture, int64 [n], by LiteRT's reference kernels, one interpreter a thread."""
+    table = quantize_array(pixels_to_real(np.arange(256)), graph.tensors[graph.inputs[0]])
+
+    def classify(images: Array) -> list[int]:
+        runtime = interpreter(tflite)
+        inputs, outputs = (side[0]["index"] for side in (runtime.get_input_details(), runtime.get_output_details()))
+        found = []
+        for image in images:
+            runtime.set_tensor(inputs, table[image][None])
+            runtime.invoke()
+            found.append(int(runtime.get_tensor(outputs).argmax()))
+        return found
+
+    with ThreadPoolExecutor(threads) as pool:
+        parts = pool.map(classify, np.array_split(split.images, min(threads, len(split))))
+        return np.concatenate([np.array(part, np.int64) for part in parts])
