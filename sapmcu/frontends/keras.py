@@ -39,12 +39,8 @@ def convert_keras(report: Progress, path: str) -> Converted:
     """
     model, version = load_keras(report, path)
     layers = tuple(layer.name for layer in model._flatten_layers(include_self=False))
-    is_keras_2 = not version.startswith("3")
-    if not is_keras_2:
-        model = import_extra("sapmcu.layers", "keras").fold_poolings(model, exact=False)
-    specs = _specs(model, path)
     report("converting to float TFLite")
-    tflite = convert_function(_function(model, list(specs)), specs, _owner(model, is_keras_2), path)
+    tflite = keras_to_tflite(model, path, is_keras_2=not version.startswith("3"))
     return Converted(tflite, f"Keras {version}", layers)
 
 
@@ -53,17 +49,52 @@ def load_keras(report: Progress, path: str) -> tuple[Any, str]:
 
     Raises: UserError.
     """
+    version = read_header(path).keras_version or "2"
+    report(f"loading {path} (Keras {version})")
+    # Keras 3 rejects Keras 2's DepthwiseConv2D in .h5 and all of its .keras files.
+    library = import_extra("keras" if version.startswith("3") else "tf_keras", "keras")
+    return load_model(library, path), version
+
+
+def keras_to_tflite(model: Any, path: str, *, is_keras_2: bool = False) -> bytes:
+    """A loaded model as a float .tflite with batch 1, its poolings in their inference form.
+
+    path: what an error calls it.
+    """
+    if not is_keras_2:
+        model = import_extra("sapmcu.layers", "keras").fold_poolings(model, exact=False)
+    specs = _specs(model, path)
+    return convert_function(_function(model, list(specs)), specs, _owner(model, is_keras_2), path)
+
+
+def read_header(path: str) -> Header:
+    """Of a .h5 file or a .keras archive; Keras 2 wrote HDF5 under both names.
+
+    Raises: UserError where the file is damaged, holds only weights, or holds code.
+    """
     with Path(path).open("rb") as file:
         is_archive = file.read(2) == b"PK"
     header = read_keras_header(path) if is_archive else read_hdf5_header(path)
     check_config(header.config, path)
-    version = header.keras_version or "2"
-    report(f"loading {path} (Keras {version})")
-    # Keras 3 rejects Keras 2's DepthwiseConv2D in .h5 and all of its .keras files.
-    library = import_extra("keras" if version.startswith("3") else "tf_keras", "keras")
-    if version.startswith("3"):
+    return header
+
+
+def load_model(library: Any, path: str, *, shown: str | None = None) -> Any:
+    """Load a file whose header was read. library: keras or tf_keras. shown: what an error calls the file.
+
+    Raises: UserError.
+    """
+    if library.__name__ == "keras":
         register_layers()
-    return _load(library, path), version
+    try:
+        return library.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        raise UserError(
+            f"{library.__name__} can't load {shown or path}",
+            hint="layers of your own can't be loaded from a file alone: give a SavedModel (model.export(directory)); "
+            "a damaged file must be saved again",
+            details=last_words(error).splitlines()[:6],
+        ) from error
 
 
 def register_layers() -> None:
@@ -133,18 +164,6 @@ def _dicts(config: Any) -> Iterator[dict[str, Any]]:
             pending.extend(item.values())
         elif isinstance(item, list):
             pending.extend(item)
-
-
-def _load(library: Any, path: str) -> Any:
-    try:
-        return library.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        raise UserError(
-            f"{library.__name__} can't load {path}",
-            hint="layers of your own can't be loaded from a file alone: give a SavedModel (model.export(directory)); "
-            "a damaged file must be saved again",
-            details=last_words(error).splitlines()[:6],
-        ) from error
 
 
 def _specs(model: Any, path: str) -> dict[str, Any]:

@@ -53,10 +53,10 @@ def load_source(path: Path, *, progress: Progress = silent) -> Source:
     model_format = detect_format(path)
     if model_format is ModelFormat.TFLITE:
         graph = load_tflite(path)
-        return Source(path, model_format, graph.description or "TFLite", path.read_bytes(), graph, _inputs(graph))
+        return Source(path, model_format, graph.description or "TFLite", path.read_bytes(), graph, model_inputs(graph))
     converted = cast(Converted, isolated.call(TASKS[model_format], str(path), progress=progress))
     graph = read_tflite(converted.tflite, path.stem, str(path))
-    inputs = _inputs(graph, converted.channels_moved)
+    inputs = model_inputs(graph, converted.channels_moved)
     return Source(path, model_format, converted.producer, converted.tflite, graph, inputs, converted.layers)
 
 
@@ -112,7 +112,7 @@ def _by_content(head: bytes) -> ModelFormat | None:
     return None
 
 
-def _inputs(graph: Graph, channels_moved: tuple[int, ...] = ()) -> tuple[ModelInput, ...]:
+def model_inputs(graph: Graph, channels_moved: tuple[int, ...] = ()) -> tuple[ModelInput, ...]:
     """Inputs under the names that users know: the signature's, where the file has one."""
     public = {tensor: name for signature in graph.signatures[:1] for name, tensor in signature.inputs}
     inputs = []
