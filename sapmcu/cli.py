@@ -47,6 +47,7 @@ def cli() -> None:
     sapmcu pool model.h5 --with sap --at NAME   other poolings in a Keras model
     sapmcu boards                               what boards sapmcu knows
     sapmcu train RECIPE.toml                    train a network; compare: a grid of them
+    sapmcu prune model.keras --sram 65536       a smaller network: fewer channels
     """
 
 
@@ -182,6 +183,38 @@ def compare(recipe: Path, out: Path | None, jobs: int, is_worker: bool, as_json:
         result = comparison.compare(loaded, out, chosen, _progress)
     comparison.write_reports(result, out, _progress)
     click.echo(json_text(comparison_json(result)) if as_json else render_comparison(result))
+
+
+@cli.command()
+@MODEL
+@click.option("--ratio", type=float, help="Share of the channels to remove, 0 to below 1.")
+@click.option("--sram", "sram_bytes", type=int, help="Bytes that the native engine's arena may take.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File to write: NEW.keras.")
+@click.option("--force", is_flag=True, help="Replace the file.")
+@click.option(
+    "--criterion",
+    type=click.Choice(["bn", "l1"]),
+    default="bn",
+    show_default=True,
+    help="What judges a channel: its batch norms' scale, or the sum of |filter|.",
+)
+@click.option("--multiple", type=int, default=4, show_default=True, help="Widths stay multiples of it.")
+@click.option("--keep", multiple=True, metavar="LAYER", help="Leave the channels before and behind LAYER; repeat.")
+@JSON
+def prune(model: Path, out: Path, force: bool, criterion: str, as_json: bool, **goal: Any) -> None:
+    """Remove whole channels of MODEL (.keras, .h5): a smaller Keras model for less SRAM and fewer MACs."""
+    from sapmcu import isolated
+    from sapmcu.ir.pruning import Criterion, PruneOptions, PruningGoal
+    from sapmcu.report.json import json_text
+    from sapmcu.report.pruning import pruning_json, render_pruning
+
+    if (goal["ratio"] is None) == (goal["sram_bytes"] is None):
+        raise click.UsageError("give either --ratio or --sram")
+    options = PruneOptions(model, out, PruningGoal(**goal, criterion=Criterion(criterion)), force)
+    result = isolated.call("sapmcu.train.prune.command:prune_file", options, progress=_progress)
+    for warning in result.warnings:
+        _progress(f"warning: {warning}")
+    click.echo(json_text(pruning_json(result)) if as_json else render_pruning(result))
 
 
 PROJECT = click.argument("project", type=click.Path(path_type=Path))

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `sapmcu prune` has done to a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sapmcu.errors import UserError
+
+
+class Criterion(StrEnum):
+    """By what a channel is judged: the scale of its batch norms, or the L1 norm of its filters."""
+
+    BN = "bn"
+    L1 = "l1"
+
+
+@dataclass(frozen=True, slots=True)
+class PruningGoal:
+    """Of ratio and sram_bytes one is None. ratio: share of the channels that can go, 0 to below 1. sram_bytes: of the
+    native engine's arena. multiple: of which the widths of the groups stay. keep: layers whose channels stay.
+    """
+
+    ratio: float | None = None
+    sram_bytes: int | None = None
+    criterion: Criterion = Criterion.BN
+    multiple: int = 4
+    keep: tuple[str, ...] = ()
+
+
+def check_goal(goal: PruningGoal) -> None:
+    """Raises: UserError where it makes no sense."""
+    if (goal.ratio is None) == (goal.sram_bytes is None):
+        raise UserError("pruning needs a ratio or an SRAM limit, and not both", hint="give --ratio or --sram")
+    if goal.ratio is not None and not 0 <= goal.ratio < 1:
+        raise UserError(
+            f"the ratio {goal.ratio:g} is not in the range 0 to below 1",
+            hint="it is the share of channels to remove: 0.3 removes 30 %",
+        )
+    if goal.sram_bytes is not None and goal.sram_bytes < 1:
+        raise UserError(
+            f"an SRAM limit of {goal.sram_bytes} bytes holds nothing", hint="give it in bytes: --sram 65536"
+        )
+    if goal.multiple < 1:
+        raise UserError(f"the multiple {goal.multiple} is below 1", hint="--multiple 1 allows any width")
+
+
+@dataclass(frozen=True, slots=True)
+class PruneOptions:
+    """The options of `sapmcu prune`. out: the .keras or .h5 file to write; force: although it exists."""
+
+    model: Path
+    out: Path
+    goal: PruningGoal
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """A group of channels that the same layers make. criterion: what judged them."""
+
+    layers: tuple[str, ...]
+    criterion: Criterion
+    channels_before: int
+    channels_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSize:
+    """macs and arena_bytes are those of the int8 model; None where it can't be quantized, or the native engine lacks
+    an op. arena_bytes: of the native engine, input and output included, without stack.
+    """
+
+    parameters: int
+    macs: int | None
+    arena_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """whole: (layer, why it holds on to its channels). out: the file that was written, None where none was."""
+
+    model: str
+    goal: PruningGoal
+    widths: tuple[Width, ...]
+    whole: tuple[tuple[str, str], ...]
+    before: ModelSize
+    after: ModelSize
+    warnings: tuple[str, ...]
+    out: Path | None = None
+
+    @property
+    def channels_before(self) -> int:
+        return sum(width.channels_before for width in self.widths)
+
+    @property
+    def channels_after(self) -> int:
+        return sum(width.channels_after for width in self.widths)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which tensors live at the peak, from the Keras model alone: quick enough to ask after every block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from sapmcu.ir.graph import Array
+from sapmcu.train.prune.calls import Ref
+from sapmcu.train.prune.graph import ChannelGraph
+from sapmcu.train.prune.rules import rule_of
+
+
+class LiveTensors:
+    """An estimate of the int8 arena: bytes of the tensors that live while each call runs.
+
+    What the converter folds away or the engine does in place (batch norm, activations, sums whose operand dies) shares
+    its operand's bytes. Scratch of kernels, and gaps in the arena, are not in it.
+    """
+
+    def __init__(self, graph: ChannelGraph) -> None:
+        self.graph = graph
+        owners = _owners(graph)
+        self.buffers = [ref for ref in owners if owners[ref] == ref]
+        number = {ref: index for index, ref in enumerate(self.buffers)}
+        self.is_live = np.zeros((len(graph.network.calls), len(self.buffers)), bool)
+        first, last = _ranges(graph)
+        for ref, owner in owners.items():
+            self.is_live[first[ref] : last[ref] + 1, number[owner]] = True
+        self.pixels = np.array([math.prod(size or 1 for size in ref.shape[1:-1]) for ref in self.buffers])
+
+    def sizes(self, is_kept: Array) -> Array:
+        """int64 [buffers]: bytes of each."""
+        widths = np.array([len(self.graph.positions(ref, is_kept)) for ref in self.buffers])
+        sizes: Array = self.pixels * widths
+        return sizes
+
+    def live_bytes(self, is_kept: Array) -> Array:
+        """int64 [calls]: bytes that live while each call runs."""
+        total: Array = self.is_live @ self.sizes(is_kept)
+        return total
+
+    def bytes_of(self, channels: Iterable[int], call: int) -> int:
+        """What the removal of these channels (roots) saves while a call runs."""
+        is_gone = np.zeros(self.graph.count, bool)
+        is_gone[list(channels)] = True
+        return int(self.is_live[call] @ self.sizes(is_gone))
+
+
+def _owners(graph: ChannelGraph) -> dict[Ref, Ref]:
+    """The tensor whose bytes each tensor has, in the order of the calls."""
+    _, last = _ranges(graph)
+    owners = {ref: ref for ref in graph.network.inputs}
+    for index, call in enumerate(graph.network.calls):
+        for ref in call.outputs:
+            owners[ref] = ref
+            if not rule_of(call.layer).is_in_place:
+                continue
+            for operand in call.inputs:
+                owner = owners[operand]
+                is_dead = all(last[one] <= index for one, of in owners.items() if of == owner and one != ref)
+                if is_dead and math.prod(_sizes(operand)) == math.prod(_sizes(ref)):
+                    owners[ref] = owner
+                    break
+    return owners
+
+
+def _sizes(ref: Ref) -> list[int]:
+    return [size or 1 for size in ref.shape[1:]]
+
+
+def _ranges(graph: ChannelGraph) -> tuple[dict[Ref, int], dict[Ref, int]]:
+    """First and last call at which each tensor lives."""
+    network = graph.network
+    first, last = dict.fromkeys(network.inputs, 0), dict.fromkeys(network.inputs, 0)
+    for index, call in enumerate(network.calls):
+        for ref in call.inputs:
+            last[ref] = index
+        for ref in call.outputs:
+            first[ref] = last[ref] = index
+    end = max(len(network.calls) - 1, 0)
+    return first, {**last, **dict.fromkeys(network.outputs, end)}

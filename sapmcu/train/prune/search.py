@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The least that must go for an arena to fit: channels that live at the peak first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from sapmcu.train.prune.graph import ChannelGraph
+from sapmcu.train.prune.memory import LiveTensors
+from sapmcu.train.prune.rank import Block, Widths
+
+
+def peak_path(graph: ChannelGraph, live: LiveTensors, widths: Widths) -> tuple[list[Block], list[int]]:
+    """Blocks in the order in which they go, and the estimated peak, in bytes, after none, one, two... of them.
+
+    Each block is the one that costs least for each byte that it saves at the present peak, where the cost is its share
+    of the scores that its group has left: so a group grows dearer as it narrows. Where nothing can go at the peak, the
+    next highest counts. The path ends where every group is as narrow as it may be.
+    """
+    is_kept = graph.kept(())
+    stuck = np.zeros(len(graph.network.calls), bool)
+    blocks: list[Block] = []
+    peaks = [int(live.live_bytes(is_kept).max())]
+    while not stuck.all():
+        call = int(np.where(stuck, -1, live.live_bytes(is_kept)).argmax())
+        offers = []
+        for group in range(len(graph.groups)):
+            block = widths.weakest(group)
+            saved = live.bytes_of(block, call) if block else 0
+            if saved:
+                offers.append((widths.share(group, block) / saved, group))
+        if not offers:
+            stuck[call] = True
+            continue
+        blocks.append(widths.take(min(offers)[1]))
+        is_kept[list(blocks[-1])] = False
+        peaks.append(int(live.live_bytes(is_kept).max()))
+    return blocks, peaks
+
+
+def first_fitting(peaks: Sequence[int], arena_bytes: Callable[[int], int], limit: int) -> int | None:
+    """The first place on the path whose exact arena is at most `limit` bytes; None where even the last is above.
+
+    arena_bytes: of a place; it falls along the path. Guesses by the peaks, corrected by the last exact figure, so that
+    few of the slow exact ones are needed.
+    """
+    low, high = 0, len(peaks)  # low is above the limit, high fits or lies behind the path
+    error = arena_bytes(0) - peaks[0]
+    if peaks[0] + error <= limit:
+        return 0
+    while high - low > 1:
+        guess = next((place for place, peak in enumerate(peaks) if peak + error <= limit), high)
+        place = min(max(guess, low + 1), high - 1)
+        found = arena_bytes(place)
+        error = found - peaks[place]
+        low, high = (low, place) if found <= limit else (place, high)
+    return high if high < len(peaks) else None
