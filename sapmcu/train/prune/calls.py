@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import keras
@@ -61,7 +62,7 @@ def read_network(model: Any, name: str | None = None) -> Network:
     function = function_of(model)
     reader = _Reader()
     inputs = [reader.ref(tensor) for tensor in function.inputs]
-    outputs = reader.read(function, inputs, "", {})
+    outputs = reader.read(function, inputs, "")
     return Network(model, name or model.name, tuple(inputs), tuple(outputs), tuple(reader.calls))
 
 
@@ -79,7 +80,7 @@ def function_of(model: Any) -> Any:
                 f"the Sequential model {model.name} has no input shape", hint="start it with keras.Input(shape)"
             )
         return model._functional
-    functional = keras.Model(one := keras.Input((1,)), one).__class__
+    functional = _functional()
     if not isinstance(model, functional) or kind.call is not functional.call:
         raise UserError(
             f"{model.name} is a subclassed model (class {kind.__name__}): its calls are Python code, which can't be "
@@ -87,6 +88,13 @@ def function_of(model: Any) -> Any:
             hint=FUNCTIONAL_HINT,
         )
     return model
+
+
+@cache
+def _functional() -> Any:
+    """The class that keras.Model(inputs, outputs) gives, which has no public name."""
+    one = keras.Input((1,))
+    return type(keras.Model(one, one))
 
 
 class _Reader:
@@ -99,8 +107,8 @@ class _Reader:
         self.count += 1
         return Ref(self.count - 1, tuple(tensor.shape))
 
-    def read(self, function: Any, inputs: Sequence[Ref], prefix: str, forced: dict[str, Any]) -> list[Ref]:
-        """The function's outputs. forced: keyword arguments (training) with which a nested model was called."""
+    def read(self, function: Any, inputs: Sequence[Ref], prefix: str) -> list[Ref]:
+        """The function's outputs. prefix: the names of the models that it is nested in."""
         refs = {id(tensor): ref for tensor, ref in zip(function.inputs, inputs, strict=True)}
 
         def filled(value: Any) -> Any:
@@ -114,11 +122,9 @@ class _Reader:
                 given = [ref for ref in keras.tree.flatten((args, kwargs)) if isinstance(ref, Ref)]
                 layer = node.operation
                 if isinstance(layer, keras.Model):
-                    inner = {"training": kwargs["training"]} if kwargs.get("training") is not None else forced
-                    produced = self.read(function_of(layer), given, f"{prefix}{layer.name}_", inner)
+                    produced = self.read(function_of(layer), given, f"{prefix}{layer.name}_")
                 else:
                     produced = [self.ref(tensor) for tensor in node.outputs]
-                    kwargs = _with_forced(layer, kwargs, forced)
                     name = self.name(layer, prefix)
                     self.calls.append(Call(layer, name, args, kwargs, tuple(given), tuple(produced)))
                 refs.update({id(tensor): ref for tensor, ref in zip(node.outputs, produced, strict=True)})
@@ -135,9 +141,3 @@ class _Reader:
                 name, number = f"{base}_{number}", number + 1
             self.names[id(layer)] = name
         return self.names[id(layer)]
-
-
-def _with_forced(layer: Any, kwargs: dict[str, Any], forced: dict[str, Any]) -> dict[str, Any]:
-    """A frozen part of a model is called with training=False, which reaches each of its layers that asks for it."""
-    asks = forced and isinstance(layer, keras.Layer) and getattr(layer, "_call_has_training_arg", False)
-    return {**kwargs, **forced} if asks and kwargs.get("training") is None else kwargs

@@ -104,7 +104,8 @@ class Widths:
     def __init__(self, groups: Sequence[Group], ranking: Ranking, multiple: int) -> None:
         self.scores, self.multiple = ranking.scores, multiple
         self.left = [sorted(group.channels, key=lambda root: (self.scores[root], root)) for group in groups]
-        self.least = [least_width(len(group.channels), multiple) for group in groups]
+        self.before = [len(group.channels) for group in groups]
+        self.least = [least_width(channels, multiple) for channels in self.before]
 
     def weakest(self, group: int) -> Block:
         """The next channels to go; none where the group is at its least width."""
@@ -112,8 +113,11 @@ class Widths:
         size = len(left) % self.multiple or self.multiple
         return tuple(left[:size]) if len(left) - size >= self.least[group] else ()
 
-    def score(self, block: Block) -> float:
-        return sum(self.scores[root] for root in block) / len(block)
+    def order(self, group: int) -> tuple[float, float, int]:
+        """The group whose weakest block has the least mean score goes first; of equals, the one that lost least."""
+        block = self.weakest(group)
+        mean = sum(self.scores[root] for root in block) / len(block)
+        return round(mean, 6), -len(self.left[group]) / self.before[group], group
 
     def share(self, group: int, block: Block) -> float:
         """Of the scores that the group has left, those of the block; a little more than 0 where all are 0."""
@@ -141,7 +145,7 @@ def remove_share(widths: Widths, ratio: float) -> list[Block]:
         open_groups = [group for group in range(len(widths.left)) if widths.weakest(group)]
         if not open_groups:
             return removed
-        weakest = min(open_groups, key=lambda group: (widths.score(widths.weakest(group)), group))
+        weakest = min(open_groups, key=widths.order)
         size = len(widths.weakest(weakest))
         if count + size - wanted > wanted - count:
             return removed

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The SRAM limit is met by the int8 model itself, with as little removed as the path allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prunable_nets import inverted_residual, randomized, residual
+from quiet_keras import keras
+from reference_models import ROOT
+
+from sapmcu.errors import UserError
+from sapmcu.ir.pruning import PruningGoal
+from sapmcu.train.prune import prune_to
+from sapmcu.train.prune.graph import channel_graph
+from sapmcu.train.prune.measure import measure
+from sapmcu.train.prune.memory import LiveTensors
+from sapmcu.train.prune.rank import Widths, rank
+from sapmcu.train.prune.rebuild import rebuild
+from sapmcu.train.prune.search import peak_path
+
+pytestmark = pytest.mark.needs("tensorflow")
+
+
+@pytest.fixture(scope="module")
+def dscnn() -> Any:
+    return keras.models.load_model(ROOT / "models/fashion_mnist/dscnn.h5", compile=False)
+
+
+@pytest.mark.parametrize("build", [residual, inverted_residual])
+def test_the_estimate_is_what_the_engine_needs(build: Any) -> None:
+    graph = channel_graph(randomized(build()))
+    removed = [group.channels[0] for group in graph.groups]
+    is_kept = graph.kept(removed)
+    size, reason = measure(rebuild(graph, is_kept))
+    assert reason == ""
+    estimate = int(LiveTensors(graph).live_bytes(is_kept).max())
+    assert size.arena_bytes is not None
+    assert abs(size.arena_bytes - estimate) < 8 * 3, "but for the alignment of three tensors"
+
+
+def test_the_limit_is_met_and_no_block_went_in_vain(dscnn: Any) -> None:
+    goal = PruningGoal(sram_bytes=10_000)
+    smaller, pruning = prune_to(dscnn, goal)
+    assert pruning.before.arena_bytes == 18_816
+    arena = pruning.after.arena_bytes
+    assert arena is not None and arena <= 10_000
+    assert measure(smaller)[0] == pruning.after
+    at_the_peak = {one.layers[0]: one for one in pruning.widths}
+    assert at_the_peak["block3_pointwise"].channels_after == 64, "never live at the peak"
+    assert at_the_peak["block5_pointwise"].channels_after == 96
+
+    graph = channel_graph(dscnn)
+    widths = Widths(graph.groups, rank(graph, goal.criterion), goal.multiple)
+    path, _ = peak_path(graph, LiveTensors(graph), widths)
+    gone = pruning.channels_before - pruning.channels_after
+    blocks = next(count for count in range(len(path)) if sum(map(len, path[:count])) == gone)
+    one_less = rebuild(graph, graph.kept(root for block in path[: blocks - 1] for root in block))
+    size = measure(one_less)[0].arena_bytes
+    assert size is not None and size > 10_000
+
+
+def test_a_model_that_fits_stays_whole(dscnn: Any) -> None:
+    smaller, pruning = prune_to(dscnn, PruningGoal(sram_bytes=20_000))
+    assert pruning.channels_after == pruning.channels_before
+    assert smaller.count_params() == dscnn.count_params()
+    assert pruning.warnings == ()
+
+
+def test_a_limit_out_of_reach_says_what_is_in_reach(dscnn: Any) -> None:
+    """The image, 28×28, and the least width of the stem, 4 channels."""
+    with pytest.raises(
+        UserError, match="can't be pruned to 1,000 bytes of SRAM; the least reachable is 3,920"
+    ) as caught:
+        prune_to(dscnn, PruningGoal(sram_bytes=1000))
+    assert caught.value.details == ("peak at layer stem: 784 + 3,136",)
+    assert "--sram 3920" in str(caught.value.hint)
+
+
+def test_a_model_that_is_never_int8_has_no_size() -> None:
+    inputs = keras.Input((8, 8, 3), name="image")
+    x = keras.layers.ELU(name="curve")(keras.layers.Conv2D(8, 3, name="conv")(inputs))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 3, name="last")(x), name="curved")
+    _, pruning = prune_to(model, PruningGoal(ratio=0.5))
+    assert pruning.after.arena_bytes is None
+    assert pruning.after.parameters < pruning.before.parameters
+    assert any("ELU" in warning for warning in pruning.warnings)
+    with pytest.raises(UserError, match=r"the SRAM of curved can't be found: .*ELU"):
+        prune_to(model, PruningGoal(sram_bytes=1000))
+
+
+def test_a_share_that_is_too_large_is_said() -> None:
+    _, pruning = prune_to(residual(), PruningGoal(ratio=0.99), is_measured=False)
+    assert [one.channels_after for one in pruning.widths] == [4, 4, 4, 4]
+    assert any("32 of 48 channels are all that can go" in warning for warning in pruning.warnings)
+
+
+def test_a_share_that_is_too_small_is_said() -> None:
+    _, pruning = prune_to(residual(), PruningGoal(ratio=0.01), is_measured=False)
+    assert pruning.channels_after == pruning.channels_before
+    assert any("nothing was removed" in warning for warning in pruning.warnings)
