@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from sapmcu.ir.graph import Array
-from sapmcu.train.prune.calls import Ref
+from sapmcu.train.prune.calls import Call, Ref
 from sapmcu.train.prune.graph import ChannelGraph
 from sapmcu.train.prune.rules import rule_of
 
@@ -18,7 +18,8 @@ class LiveTensors:
     """An estimate of the int8 arena: bytes of the tensors that live while each call runs.
 
     What the converter folds away or the engine does in place (batch norm, activations, sums whose operand dies) shares
-    its operand's bytes. Scratch of kernels, and gaps in the arena, are not in it.
+    its operand's bytes. A pooling of sapmcu.layers is several ops: its cost() says what it needs beside its input and
+    output, in proportion to the channels. Scratch of kernels, and gaps in the arena, are not in it.
     """
 
     def __init__(self, graph: ChannelGraph) -> None:
@@ -31,6 +32,7 @@ class LiveTensors:
         for ref, owner in owners.items():
             self.is_live[first[ref] : last[ref] + 1, number[owner]] = True
         self.pixels = np.array([math.prod(size or 1 for size in ref.shape[1:-1]) for ref in self.buffers])
+        self.inner = {index: _inner_bytes(call) for index, call in enumerate(graph.network.calls) if _is_pooling(call)}
 
     def sizes(self, is_kept: Array) -> Array:
         """int64 [buffers]: bytes of each."""
@@ -41,13 +43,30 @@ class LiveTensors:
     def live_bytes(self, is_kept: Array) -> Array:
         """int64 [calls]: bytes that live while each call runs."""
         total: Array = self.is_live @ self.sizes(is_kept)
+        for call in self.inner:
+            total[call] += self._inner(call, is_kept)
         return total
 
     def bytes_of(self, channels: Iterable[int], call: int) -> int:
         """What the removal of these channels (roots) saves while a call runs."""
         is_gone = np.zeros(self.graph.count, bool)
         is_gone[list(channels)] = True
-        return int(self.is_live[call] @ self.sizes(is_gone))
+        return int(self.is_live[call] @ self.sizes(is_gone)) + self._inner(call, is_gone)
+
+    def _inner(self, call: int, chosen: Array) -> int:
+        """The share of the chosen channels (bool by root) in what a pooling needs inside."""
+        roots = self.graph.roots[self.graph.network.calls[call].inputs[0].index]
+        return round(self.inner.get(call, 0) * float(chosen[roots].mean()))
+
+
+def _is_pooling(call: Call) -> bool:
+    return callable(getattr(call.layer, "cost", None))
+
+
+def _inner_bytes(call: Call) -> int:
+    cost = call.layer.cost(call.inputs[0].shape)
+    inner: int = cost.peak_bytes - cost.input_bytes - cost.output_bytes
+    return max(0, inner)
 
 
 def _owners(graph: ChannelGraph) -> dict[Ref, Ref]:
