@@ -17,14 +17,30 @@ from sapmcu.emit.tflite import write_tflite
 from sapmcu.frontends.tflite import load_tflite
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.memory import Kernels
+from sapmcu.ir.pruning import Criterion, ModelSize, Pruning, PruningGoal, Width
 from sapmcu.ir.text import dump_text
 from sapmcu.plan.memory import plan_memory
 from sapmcu.plan.tflm import target_for
 from sapmcu.report.boards import render_boards
-from sapmcu.report.json import memory_json
+from sapmcu.report.json import json_text, memory_json
+from sapmcu.report.pruning import pruning_json, render_pruning
 from sapmcu.report.terminal import render_memory
 
 HERE = Path(__file__).parent
+
+PRUNING = Pruning(
+    model="net.keras",
+    goal=PruningGoal(sram_bytes=30_000, keep=("grouped",)),
+    widths=(
+        Width(("stem", "block1_project", "block2_project", "block3_project", "block4_project"), Criterion.BN, 64, 40),
+        Width(("plain",), Criterion.L1, 16, 16),
+    ),
+    whole=(("norm", "LayerNormalization needs all its channels"), ("grouped", "--keep names it")),
+    before=ModelSize(78_666, 12_501_632, 49_152),
+    after=ModelSize(45_154, 6_745_608, None),
+    warnings=("the smaller model gives other outputs: train it further, with a low learning rate",),
+    out=Path("smaller.keras"),
+)
 
 
 def check(name: str, text: str) -> None:
@@ -50,6 +66,11 @@ def test_memory_of_a_small_graph() -> None:
 def test_memory_of_reference_models(name: str) -> None:
     page = memory_page(load_tflite(reference_model(name)), "stm32h7")
     check(f"reports/{name.removesuffix('.tflite')}.report.txt", page)
+
+
+def test_pruning() -> None:
+    check("reports/pruning.report.txt", render_pruning(PRUNING, width=80))
+    check("reports/pruning.json", json_text(pruning_json(PRUNING)))
 
 
 def test_boards() -> None:
