@@ -53,6 +53,10 @@ class ChannelGraph:
         """The numbers of the channels of a tensor that stay."""
         return np.flatnonzero(is_kept[self.roots[ref.index]])
 
+    def width(self, ref: Ref, is_kept: Array) -> int:
+        """How many channels of a tensor stay."""
+        return int(np.count_nonzero(is_kept[self.roots[ref.index]]))
+
 
 def channel_graph(model: Any, keep: Sequence[str] = (), name: str | None = None) -> ChannelGraph:
     """keep: names of layers whose input and output channels stay. name: what errors call the model.

@@ -31,12 +31,12 @@ class LiveTensors:
         first, last = _ranges(graph)
         for ref, owner in owners.items():
             self.is_live[first[ref] : last[ref] + 1, number[owner]] = True
-        self.pixels = np.array([math.prod(size or 1 for size in ref.shape[1:-1]) for ref in self.buffers])
+        self.pixels = np.array([_pixels(ref) for ref in self.buffers])
         self.inner = {index: _inner_bytes(call) for index, call in enumerate(graph.network.calls) if _is_pooling(call)}
 
     def sizes(self, is_kept: Array) -> Array:
         """int64 [buffers]: bytes of each."""
-        widths = np.array([len(self.graph.positions(ref, is_kept)) for ref in self.buffers])
+        widths = np.array([self.graph.width(ref, is_kept) for ref in self.buffers])
         sizes: Array = self.pixels * widths
         return sizes
 
@@ -51,12 +51,18 @@ class LiveTensors:
         """What the removal of these channels (roots) saves while a call runs."""
         is_gone = np.zeros(self.graph.count, bool)
         is_gone[list(channels)] = True
-        return int(self.is_live[call] @ self.sizes(is_gone)) + self._inner(call, is_gone)
+        live = (self.buffers[index] for index in np.flatnonzero(self.is_live[call]))
+        saved = sum(_pixels(ref) * self.graph.width(ref, is_gone) for ref in live)
+        return saved + self._inner(call, is_gone)
 
     def _inner(self, call: int, chosen: Array) -> int:
         """The share of the chosen channels (bool by root) in what a pooling needs inside."""
         roots = self.graph.roots[self.graph.network.calls[call].inputs[0].index]
         return round(self.inner.get(call, 0) * float(chosen[roots].mean()))
+
+
+def _pixels(ref: Ref) -> int:
+    return math.prod(size or 1 for size in ref.shape[1:-1])
 
 
 def _is_pooling(call: Call) -> bool:

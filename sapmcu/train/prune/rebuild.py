@@ -72,6 +72,6 @@ def _shrunk(call: Call, graph: ChannelGraph, is_kept: Array) -> tuple[dict[str, 
 
 def _verify(ref: Ref, tensor: Any, graph: ChannelGraph, is_kept: Array) -> None:
     """Asserts that the new tensor has the channels that the graph says."""
-    expected = len(graph.positions(ref, is_kept))
+    expected = graph.width(ref, is_kept)
     has_channels = len(graph.roots[ref.index]) > 0
     assert not has_channels or tensor.shape[-1] == expected, (ref, tensor.shape, expected)

@@ -22,9 +22,10 @@ def peak_path(graph: ChannelGraph, live: LiveTensors, widths: Widths) -> tuple[l
     is_kept = graph.kept(())
     stuck = np.zeros(len(graph.network.calls), bool)
     blocks: list[Block] = []
-    peaks = [int(live.live_bytes(is_kept).max())]
+    live_bytes = live.live_bytes(is_kept)
+    peaks = [int(live_bytes.max())]
     while not stuck.all():
-        call = int(np.where(stuck, -1, live.live_bytes(is_kept)).argmax())
+        call = int(np.where(stuck, -1, live_bytes).argmax())
         offers = []
         for group in range(len(graph.groups)):
             block = widths.weakest(group)
@@ -36,7 +37,8 @@ def peak_path(graph: ChannelGraph, live: LiveTensors, widths: Widths) -> tuple[l
             continue
         blocks.append(widths.take(min(offers)[1]))
         is_kept[list(blocks[-1])] = False
-        peaks.append(int(live.live_bytes(is_kept).max()))
+        live_bytes = live.live_bytes(is_kept)
+        peaks.append(int(live_bytes.max()))
     return blocks, peaks
 
 

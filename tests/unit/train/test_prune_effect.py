@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from prunable_nets import NETS, images, outputs, randomized, residual, silence
+from prunable_nets import NETS, conv, images, outputs, randomized, residual, silence
 from quiet_keras import keras
 
 from sapmcu.train.prune import prune
@@ -72,3 +72,19 @@ def test_a_pruned_model_trains_and_is_saved(tmp_path: Path) -> None:
     again = keras.models.load_model(tmp_path / "smaller.keras", compile=False)
     x = images(model)
     np.testing.assert_allclose(outputs(again, x), outputs(smaller, x), atol=1e-6)
+
+
+def test_dictionaries_of_inputs_and_outputs_stay_so() -> None:
+    picture, facts = keras.Input((8, 8, 3), name="picture"), keras.Input((6,), name="facts")
+    seen = keras.layers.GlobalAveragePooling2D(name="mean")(conv(picture, 8, "stem"))
+    told = keras.layers.Dense(8, name="dense")(facts)
+    both = keras.layers.Concatenate(name="both")([seen + told, told])
+    made = {"kind": keras.layers.Dense(3, name="kind")(both), "size": keras.layers.Dense(1, name="size")(seen)}
+    model = keras.Model({"picture": picture, "facts": facts}, made)
+    given = {"picture": np.ones((1, 8, 8, 3), np.float32), "facts": np.ones((1, 6), np.float32)}
+    expected, same = model(given), prune(model, 0.0)(given)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(value, same[name])
+    smaller = prune(model, 0.5)
+    assert {name: value.shape for name, value in smaller(given).items()} == {"kind": (1, 3), "size": (1, 1)}
+    assert smaller.get_layer("kind").kernel.shape == (8, 3)

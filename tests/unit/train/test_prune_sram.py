@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from prunable_nets import inverted_residual, randomized, residual
+from prunable_nets import inverted_residual, pooled, randomized, residual
 from quiet_keras import keras
 from reference_models import ROOT
 
@@ -100,3 +100,15 @@ def test_a_share_that_is_too_small_is_said() -> None:
     _, pruning = prune_to(residual(), PruningGoal(ratio=0.01), is_measured=False)
     assert pruning.channels_after == pruning.channels_before
     assert any("nothing was removed" in warning for warning in pruning.warnings)
+
+
+@pytest.mark.parametrize("kind", ["blur"])
+def test_poolings_count_with_what_they_need_inside(kind: str) -> None:
+    """The peak is inside the pooling: the channels before it go, none behind it."""
+    model = randomized(pooled(kind)())
+    size, _ = measure(model)
+    assert size.arena_bytes is not None
+    live = LiveTensors(graph := channel_graph(model)).live_bytes(graph.kept(()))
+    assert graph.network.calls[int(live.argmax())].name == "pool"
+    _, pruning = prune_to(model, PruningGoal(sram_bytes=int(size.arena_bytes * 0.7)))
+    assert [one.channels_after for one in pruning.widths] == [4, 8]
