@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 
@@ -19,7 +18,7 @@ class LiveTensors:
 
     What the converter folds away or the engine does in place (batch norm, activations, sums whose operand dies) shares
     its operand's bytes. A pooling of sapmcu.layers is several ops: its cost() says what it needs beside its input and
-    output, in proportion to the channels. Scratch of kernels, and gaps in the arena, are not in it.
+    output. Scratch of kernels, and gaps in the arena, are not in it.
     """
 
     def __init__(self, graph: ChannelGraph) -> None:
@@ -32,7 +31,7 @@ class LiveTensors:
         for ref, owner in owners.items():
             self.is_live[first[ref] : last[ref] + 1, number[owner]] = True
         self.pixels = np.array([_pixels(ref) for ref in self.buffers])
-        self.inner = {index: _inner_bytes(call) for index, call in enumerate(graph.network.calls) if _is_pooling(call)}
+        self.poolings = {index: call for index, call in enumerate(graph.network.calls) if _is_pooling(call)}
 
     def sizes(self, is_kept: Array) -> Array:
         """int64 [buffers]: bytes of each."""
@@ -43,22 +42,23 @@ class LiveTensors:
     def live_bytes(self, is_kept: Array) -> Array:
         """int64 [calls]: bytes that live while each call runs."""
         total: Array = self.is_live @ self.sizes(is_kept)
-        for call in self.inner:
-            total[call] += self._inner(call, is_kept)
+        for index in self.poolings:
+            total[index] += self._inner_bytes(index, is_kept)
         return total
 
-    def bytes_of(self, channels: Iterable[int], call: int) -> int:
-        """What the removal of these channels (roots) saves while a call runs."""
-        is_gone = np.zeros(self.graph.count, bool)
-        is_gone[list(channels)] = True
+    def bytes_at(self, call: int, is_kept: Array) -> int:
+        """The same for one call."""
         live = (self.buffers[index] for index in np.flatnonzero(self.is_live[call]))
-        saved = sum(_pixels(ref) * self.graph.width(ref, is_gone) for ref in live)
-        return saved + self._inner(call, is_gone)
+        outer = sum(_pixels(ref) * self.graph.width(ref, is_kept) for ref in live)
+        return outer + (self._inner_bytes(call, is_kept) if call in self.poolings else 0)
 
-    def _inner(self, call: int, chosen: Array) -> int:
-        """The share of the chosen channels (bool by root) in what a pooling needs inside."""
-        roots = self.graph.roots[self.graph.network.calls[call].inputs[0].index]
-        return round(self.inner.get(call, 0) * float(chosen[roots].mean()))
+    def _inner_bytes(self, index: int, is_kept: Array) -> int:
+        """What a pooling needs beside its input and output."""
+        call = self.poolings[index]
+        (ref,) = call.inputs
+        cost = call.layer.cost((*ref.shape[:-1], self.graph.width(ref, is_kept)))
+        inner: int = cost.peak_bytes - cost.input_bytes - cost.output_bytes
+        return max(0, inner)
 
 
 def _pixels(ref: Ref) -> int:
@@ -67,12 +67,6 @@ def _pixels(ref: Ref) -> int:
 
 def _is_pooling(call: Call) -> bool:
     return callable(getattr(call.layer, "cost", None))
-
-
-def _inner_bytes(call: Call) -> int:
-    cost = call.layer.cost(call.inputs[0].shape)
-    inner: int = cost.peak_bytes - cost.input_bytes - cost.output_bytes
-    return max(0, inner)
 
 
 def _owners(graph: ChannelGraph) -> dict[Ref, Ref]:

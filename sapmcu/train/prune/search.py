@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from sapmcu.ir.graph import Array
 from sapmcu.train.prune.graph import ChannelGraph
 from sapmcu.train.prune.memory import LiveTensors
 from sapmcu.train.prune.rank import Block, Widths
@@ -29,17 +30,23 @@ def peak_path(graph: ChannelGraph, live: LiveTensors, widths: Widths) -> tuple[l
         offers = []
         for group in range(len(graph.groups)):
             block = widths.weakest(group)
-            saved = live.bytes_of(block, call) if block else 0
-            if saved:
+            saved = int(live_bytes[call]) - live.bytes_at(call, _without(is_kept, block)) if block else 0
+            if saved > 0:
                 offers.append((widths.share(group, block) / saved, group))
         if not offers:
             stuck[call] = True
             continue
         blocks.append(widths.take(min(offers)[1]))
-        is_kept[list(blocks[-1])] = False
+        is_kept = _without(is_kept, blocks[-1])
         live_bytes = live.live_bytes(is_kept)
         peaks.append(int(live_bytes.max()))
     return blocks, peaks
+
+
+def _without(is_kept: Array, block: Block) -> Array:
+    left = is_kept.copy()
+    left[list(block)] = False
+    return left
 
 
 def first_fitting(peaks: Sequence[int], arena_bytes: Callable[[int], int], limit: int) -> int | None:

@@ -102,7 +102,7 @@ def test_a_share_that_is_too_small_is_said() -> None:
     assert any("nothing was removed" in warning for warning in pruning.warnings)
 
 
-@pytest.mark.parametrize("kind", ["blur"])
+@pytest.mark.parametrize("kind", ["blur", "lip", "sap"])
 def test_poolings_count_with_what_they_need_inside(kind: str) -> None:
     """The peak is inside the pooling: the channels before it go, none behind it."""
     model = randomized(pooled(kind)())
@@ -110,5 +110,5 @@ def test_poolings_count_with_what_they_need_inside(kind: str) -> None:
     assert size.arena_bytes is not None
     live = LiveTensors(graph := channel_graph(model)).live_bytes(graph.kept(()))
     assert graph.network.calls[int(live.argmax())].name == "pool"
-    _, pruning = prune_to(model, PruningGoal(sram_bytes=int(size.arena_bytes * 0.7)))
+    _, pruning = prune_to(model, PruningGoal(sram_bytes=int(size.arena_bytes * 0.8)))
     assert [one.channels_after for one in pruning.widths] == [4, 8]
