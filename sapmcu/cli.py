@@ -200,18 +200,21 @@ def compare(recipe: Path, out: Path | None, jobs: int, is_worker: bool, as_json:
 )
 @click.option("--multiple", type=int, default=4, show_default=True, help="Widths stay multiples of it.")
 @click.option("--keep", multiple=True, metavar="LAYER", help="Leave the channels before and behind LAYER; repeat.")
+@click.option("--recipe", type=click.Path(path_type=Path), help="Train the result further by its [fine_tune].")
+@THREADS
 @JSON
-def prune(model: Path, out: Path, force: bool, criterion: str, as_json: bool, **goal: Any) -> None:
+def prune(model: Path, out: Path, criterion: str, as_json: bool, **options: Any) -> None:
     """Remove whole channels of MODEL (.keras, .h5): a smaller Keras model for less SRAM and fewer MACs."""
-    from sapmcu import isolated
     from sapmcu.ir.pruning import Criterion, PruneOptions, PruningGoal
+    from sapmcu.pruning import prune_file
     from sapmcu.report.json import json_text
     from sapmcu.report.pruning import pruning_json, render_pruning
 
+    goal = {name: options.pop(name) for name in ("ratio", "sram_bytes", "multiple", "keep")}
     if (goal["ratio"] is None) == (goal["sram_bytes"] is None):
         raise click.UsageError("give either --ratio or --sram")
-    options = PruneOptions(model, out, PruningGoal(**goal, criterion=Criterion(criterion)), force)
-    result = isolated.call("sapmcu.train.prune.command:prune_file", options, progress=_progress)
+    wanted = PruningGoal(**goal, criterion=Criterion(criterion))
+    result = prune_file(PruneOptions(model, out, wanted, **options), _progress)
     for warning in result.warnings:
         _progress(f"warning: {warning}")
     click.echo(json_text(pruning_json(result)) if as_json else render_pruning(result))

@@ -49,12 +49,17 @@ def check_goal(goal: PruningGoal) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PruneOptions:
-    """The options of `sapmcu prune`. out: the .keras or .h5 file to write; force: although it exists."""
+    """The options of `sapmcu prune`. out: the .keras or .h5 file to write; force: although it exists.
+
+    recipe: by which the smaller model is trained further; threads: as `sapmcu train` has them.
+    """
 
     model: Path
     out: Path
     goal: PruningGoal
     force: bool = False
+    recipe: Path | None = None
+    threads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,19 @@ class ModelSize:
 
 
 @dataclass(frozen=True, slots=True)
+class FineTuning:
+    """How a smaller model was trained further. Shares of the validation pictures that are classified right: by the
+    whole model, the pruned one, and the one that was trained for some epochs then (its best epoch's).
+    """
+
+    recipe: str
+    epochs: int
+    whole_accuracy: float
+    pruned_accuracy: float
+    tuned_accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
 class Pruning:
     """whole: (layer, why it holds on to its channels). out: the file that was written, None where none was."""
 
@@ -89,6 +107,7 @@ class Pruning:
     before: ModelSize
     after: ModelSize
     warnings: tuple[str, ...]
+    tuning: FineTuning | None = None
     out: Path | None = None
 
     @property

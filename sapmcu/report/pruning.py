@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from sapmcu.ir.pruning import Pruning
+from sapmcu.ir.pruning import FineTuning, Pruning
 from sapmcu.report.terminal import columns, number, render
 
 SRAM_IS = "native engine, int8"
@@ -33,9 +33,18 @@ def render_pruning(pruning: Pruning, *, width: int | None = None) -> str:
         parts += [Text(f"{name} keeps its channels: {reason}") for name, reason in pruning.whole]
         parts.append(Text())
     parts.append(columns(("", "before", "after", ""), _sizes(pruning), right=(1, 2)))
+    if pruning.tuning is not None:
+        parts += [Text(), Text(_tuning(pruning.tuning))]
     if pruning.out is not None:
         parts += [Text(), Text(f"wrote {pruning.out}")]
     return render(*parts, width=width)
+
+
+def _tuning(tuning: FineTuning) -> str:
+    return (
+        f"validation pictures right: {tuning.whole_accuracy:.2%} whole, {tuning.pruned_accuracy:.2%} pruned, "
+        f"{tuning.tuned_accuracy:.2%} after {tuning.epochs} epochs by {tuning.recipe}"
+    )
 
 
 def _sizes(pruning: Pruning) -> list[tuple[str, str, str, str]]:
@@ -70,6 +79,7 @@ def pruning_json(pruning: Pruning) -> dict[str, Any]:
         "whole": [{"layer": name, "reason": reason} for name, reason in pruning.whole],
         "before": asdict(pruning.before),
         "after": asdict(pruning.after),
+        "tuning": None if pruning.tuning is None else asdict(pruning.tuning),
         "warnings": list(pruning.warnings),
         "out": None if pruning.out is None else str(pruning.out),
     }

@@ -46,7 +46,7 @@ def test_a_keras_2_network_shrinks_to_a_limit(prune: Run) -> None:
     ran = prune(reference_model("mlperf_ic_resnet.h5"), "--sram", 40_000, "--json")
     report = json.loads(ran.out)
     assert set(report) == {
-        "schema", "model", "goal", "channels", "groups", "whole", "before", "after", "warnings", "out",
+        "schema", "model", "goal", "channels", "groups", "whole", "before", "after", "tuning", "warnings", "out",
     }  # fmt: skip
     assert report["before"]["arena_bytes"] > 40_000 >= report["after"]["arena_bytes"]
     assert report["after"]["macs"] < report["before"]["macs"] == 12_501_632

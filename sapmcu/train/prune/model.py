@@ -159,7 +159,5 @@ def _warnings(graph: ChannelGraph, goal: PruningGoal, removed: Sequence[Block], 
             )
         elif not count:
             yield f"nothing was removed: the ratio asks for less than half of {goal.multiple} channels; see --multiple"
-    if count:
-        yield "the smaller model gives other outputs: train it further, with a low learning rate"
     if reason:
         yield f"the size as int8 is unknown: {reason}"
