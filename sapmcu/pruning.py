@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +12,10 @@ from sapmcu import isolated
 from sapmcu.errors import UserError
 from sapmcu.ir.pruning import PruneOptions, Pruning, check_goal
 from sapmcu.isolated import Progress
+from sapmcu.pooling import check_out
 from sapmcu.train.fine_tuning import fine_tune
 from sapmcu.train.recipe import load_recipe
 
-SUFFIXES = (".keras", ".h5")
 TIMEOUT_S = 86_400.0
 """For networks that take minutes to quantize, as often as the search for an SRAM limit asks."""
 UNTUNED = "the smaller model gives other outputs: train it further, with a low learning rate, or give --recipe"
@@ -49,14 +48,3 @@ def prune_file(options: PruneOptions, progress: Progress) -> Pruning:
             hint="choose another with -o, or free some space",
         ) from error
     return replace(pruning, out=options.out)
-
-
-def check_out(out: Path, *, force: bool) -> None:
-    """Raises: UserError where the file can't be written, or is there. Call it before long work."""
-    if out.suffix not in SUFFIXES:
-        raise UserError(f"{out} is no name for a Keras model", hint="let it end with .keras")
-    if out.is_dir() or (out.exists() and not force):
-        raise UserError(f"{out} exists", hint="--force replaces a file, -o NEW.keras writes another")
-    parent = out.absolute().parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise UserError(f"{out} can't be written: {parent} is no writable directory", hint="choose another with -o")

@@ -85,8 +85,8 @@ def test_all_of_kerass_files_can_be_pruned(prune: Run, tmp_path: Path, name: str
         (ZOO_MODEL, ("--ratio", 0.5, "--multiple", 0), "the multiple 0 is below 1"),
         (ZOO_MODEL, ("--ratio", 0.5, "--keep", "steam"), "dscnn.h5 has no layer steam"),
         (ZOO_MODEL.with_suffix(".tflite"), ("--ratio", 0.5), "is no Keras model (it is tflite)"),
-        (ZOO_MODEL, ("--ratio", 0.5, "-o", "new.pt"), "new.pt is no name for a Keras model"),
-        (ZOO_MODEL, ("--ratio", 0.5, "-o", "nowhere/new.keras"), "is no writable directory"),
+        (ZOO_MODEL, ("--ratio", 0.5, "-o", "new.pt"), "new.pt doesn't end in .keras or .h5"),
+        (ZOO_MODEL, ("--ratio", 0.5, "-o", "nowhere/new.keras"), "there is no writable directory for it"),
         (ZOO_MODEL, ("--ratio", 0.5, "-o", ZOO_MODEL), "dscnn.h5 exists"),
     ],
 )
