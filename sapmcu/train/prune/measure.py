@@ -6,24 +6,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import keras
+import numpy as np
+
 from sapmcu.errors import UserError
 from sapmcu.frontends.keras import keras_to_tflite
 from sapmcu.frontends.source import model_inputs
 from sapmcu.frontends.tflite import read_tflite
-from sapmcu.ir.check import verify_graph
 from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.pruning import ModelSize
 from sapmcu.ir.source import ModelFormat, Source
 from sapmcu.isolated import silent
 from sapmcu.lower import lower_graph, order_graph
-from sapmcu.passes import PASSES
+from sapmcu.pipeline import rewrite
 from sapmcu.quantize.guess import guess_samples
 from sapmcu.quantize.quantizer import check_full_int8
 from sapmcu.quantize.tensorflow import quantize_with_tensorflow
 
 SAMPLES = 2
 """Sizes don't depend on ranges."""
+RANDOM_INPUTS = 4
 
 
 def int8_graph(model: Any) -> Graph:
@@ -38,20 +41,37 @@ def int8_graph(model: Any) -> Graph:
     samples = guess_samples(source, SAMPLES)
     graph = read_tflite(quantize_with_tensorflow(silent, tflite, samples.arrays), path, path)
     check_full_int8(graph, source)
-    for one in PASSES:
-        graph = one.run(graph)
-        verify_graph(graph)
-    return order_graph(graph)[0]
+    return order_graph(rewrite(graph)[0])[0]
 
 
 def measure(model: Any) -> tuple[ModelSize, str]:
-    """Its size, and why figures are missing where they are."""
+    """Its size, and why figures are missing where they are.
+
+    Weights don't matter for it; but those of an untrained network, or of one that has just lost channels, may give
+    numbers too small for int8. Then a copy with other averages in its batch norms is measured.
+    """
     parameters = int(model.count_params())
     try:
-        graph = int8_graph(model)
+        try:
+            graph = int8_graph(model)
+        except UserError:
+            graph = int8_graph(normalized(model))
     except UserError as error:
         return ModelSize(parameters, None, None), error.message
     try:
         return ModelSize(parameters, graph_macs(graph), lower_graph(graph).plan.arena_bytes), ""
     except UserError as error:
         return ModelSize(parameters, graph_macs(graph), None), error.message
+
+
+def normalized(model: Any) -> Any:
+    """A copy whose batch norms have the averages of random inputs, so that no tensor in it vanishes."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    for layer in copy._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    rng = np.random.default_rng(0)
+    images = [rng.random((RANDOM_INPUTS, *one.shape[1:])).astype(one.dtype) for one in copy.inputs]
+    copy(keras.tree.pack_sequence_as(copy._inputs_struct, images), training=True)
+    return copy

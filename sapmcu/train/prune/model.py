@@ -105,7 +105,8 @@ def _by_sram(
 
     def arena_bytes(place: int) -> int:
         found = made(place)[1].arena_bytes
-        assert found is not None, "a narrower model has the same ops"
+        if found is None:
+            raise UserError(f"the SRAM of a pruned {graph.network.name} can't be found", hint="give --ratio instead")
         return found
 
     place = first_fitting(peaks, arena_bytes, limit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from prunable_nets import inverted_residual, pooled, randomized, residual
 from quiet_keras import keras
@@ -14,7 +15,7 @@ from sapmcu.errors import UserError
 from sapmcu.ir.pruning import PruningGoal
 from sapmcu.train.prune import prune_to
 from sapmcu.train.prune.graph import channel_graph
-from sapmcu.train.prune.measure import measure
+from sapmcu.train.prune.measure import int8_graph, measure
 from sapmcu.train.prune.memory import LiveTensors
 from sapmcu.train.prune.rank import Widths, rank
 from sapmcu.train.prune.rebuild import rebuild
@@ -87,6 +88,19 @@ def test_a_model_that_is_never_int8_has_no_size() -> None:
     assert any("ELU" in warning for warning in pruning.warnings)
     with pytest.raises(UserError, match=r"the SRAM of curved can't be found: .*ELU"):
         prune_to(model, PruningGoal(sram_bytes=1000))
+
+
+def test_a_network_whose_numbers_vanish_has_a_size() -> None:
+    """As those of an untrained deep network, whose logits are below what int8 can scale."""
+    model = residual()
+    norm = model.get_layer("b2_norm")
+    norm.moving_variance.assign(1e16 * np.ones(16))
+    model.get_layer("short").set_weights([0 * one for one in model.get_layer("short").get_weights()])
+    with pytest.raises(UserError, match="must be above"):
+        int8_graph(model)
+    size, reason = measure(model)
+    assert reason == ""
+    assert size == measure(randomized(residual()))[0]
 
 
 def test_a_share_that_is_too_large_is_said() -> None:
