@@ -9,14 +9,14 @@ from typing import Any
 
 from sapmcu.errors import UserError
 from sapmcu.frontends.converted import import_extra, last_words
-from sapmcu.frontends.keras import load_keras
+from sapmcu.frontends.keras_3 import load_keras_3
 from sapmcu.ir.pooling import PoolingSites, Replaced
 from sapmcu.isolated import Progress
 
 
 def list_sites(report: Progress, path: str) -> PoolingSites:
     """Raises: UserError where the model can't be loaded or rewritten."""
-    model = _keras_3_model(report, path)
+    model = _load(report, path)
     sites: PoolingSites = import_extra("sapmcu.layers", "keras").find_sites(model)
     return sites
 
@@ -25,7 +25,7 @@ def replace_in_file(
     report: Progress, path: str, kind: str, names: Sequence[str], options: dict[str, Any], out: str
 ) -> Replaced:
     """Write the model with other poolings to `out`, which ends in .keras or .h5. Raises: UserError."""
-    model = _keras_3_model(report, path)
+    model = _load(report, path)
     report(f"replacing {', '.join(names)}")
     new = import_extra("sapmcu.layers", "keras").replace_pooling(model, kind, names, **options)
     aside = Path(out).with_name(f".{Path(out).stem}.writing{Path(out).suffix}")
@@ -41,11 +41,6 @@ def replace_in_file(
     return Replaced(model.name, kind, tuple(names), (model.count_params(), new.count_params()), out)
 
 
-def _keras_3_model(report: Progress, path: str) -> Any:
-    model, version = load_keras(report, path)
-    if not version.startswith("3"):
-        raise UserError(
-            f"{path} was written by Keras {version}; its poolings can only be replaced in Keras 3",
-            hint="load it in Keras 3 and save it again: keras.models.load_model(path).save('model.keras')",
-        )
-    return model
+def _load(report: Progress, path: str) -> Any:
+    report(f"loading {path}")
+    return load_keras_3(Path(path))
