@@ -58,7 +58,7 @@ def test_a_keras_2_network_shrinks_to_a_limit(prune: Run) -> None:
 def test_the_file_computes_on(prune: Run, tmp_path: Path) -> None:
     ran = prune(ZOO_MODEL, "--ratio", 0.5, "--criterion", "l1", "--multiple", 8)
     assert "dscnn.h5: 104 of 208 channels stay" in ran.out
-    assert f"wrote {tmp_path}" in ran.out.replace("\n", "")
+    assert f"wrote{tmp_path}" in "".join(ran.out.split())  # a long path goes to the next line
     source = load_source(tmp_path / "work/new.keras")
     assert source.inputs[0].name == "image"
     assert all(

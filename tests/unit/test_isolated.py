@@ -76,8 +76,8 @@ def test_a_hang_is_ended(child: Child) -> None:
 
 
 def test_a_hang_of_the_converter_is_a_failed_tool() -> None:
-    with pytest.raises(ToolError, match=r"the converter took over 0\.01 s on this model") as caught:
-        isolated.call(HEADER, "absent", timeout_s=0.01)
+    with pytest.raises(ToolError, match=r"the converter took over 0 s on this model") as caught:
+        isolated.call(HEADER, "absent", timeout_s=0)
     assert caught.value.exit_code == 3
 
 
