@@ -85,20 +85,46 @@ def between(tokens: Array, row: float, column: float) -> Array:
     return mixed
 
 
-def logits(x: Array, weights: Weights, patch: int, heads: int, restoration: str) -> Array:
-    """z [H,W,C] of one image [H,W,C]."""
+def attended(x: Array, weights: Weights, patch: int, heads: int) -> Array:
+    """What attention finds in one image [H,W,C], [rows,columns,d]."""
     tokens = np.einsum("ijpqc,pqcd->ijd", patches(x, patch), weights["embedding/kernel"]) + weights["embedding/bias"]
     tokens = np.maximum(norm(tokens, weights, "embedding_norm"), 0)
     half = tokens.shape[2] // 2
     if "row_position" in weights:
         tokens[..., :half] += weights["row_position"][:, None]
         tokens[..., half:] += weights["column_position"][None]
-    found = attention(tokens.reshape(-1, tokens.shape[2]), weights, heads).reshape(tokens.shape)
-    large = enlarge(found, x.shape[:2], patch, restoration)
-    z = norm(large @ weights["restoring/kernel"] + weights["restoring/bias"], weights, "restoring_norm")
-    if "local/kernel" in weights:
-        z += norm(local(x, weights["local/kernel"]), weights, "local_norm")
-    return z
+    return attention(tokens.reshape(-1, tokens.shape[2]), weights, heads).reshape(tokens.shape)
+
+
+def restored(found: Array, weights: Weights) -> Array:
+    """[...,d] -> [...,C]."""
+    return norm(found @ weights["restoring/kernel"] + weights["restoring/bias"], weights, "restoring_norm")
+
+
+def logits(x: Array, weights: Weights, patch: int, heads: int, restoration: str) -> Array:
+    """z [H,W,C] of one image [H,W,C]."""
+    large = enlarge(attended(x, weights, patch, heads), x.shape[:2], patch, restoration)
+    z = restored(large, weights)
+    return z + local_logits(x, weights) if "local/kernel" in weights else z
+
+
+def local_logits(x: Array, weights: Weights) -> Array:
+    return norm(local(x, weights["local/kernel"]), weights, "local_norm")
+
+
+def gates(x: Array, weights: Weights, patch: int, heads: int, restoration: str, centres: Array) -> Array:
+    """2σ of what attention finds at places [H',W',2] of one image, in pixels from its upper left corner."""
+    found = attended(x, weights, patch, heads)
+    shift = [before(length, patch) for length in x.shape[:2]]
+    result = np.zeros((*centres.shape[:2], found.shape[2]))
+    for place in np.ndindex(*centres.shape[:2]):
+        row, column = (centres[place] + shift) / patch
+        if restoration == "nearest":
+            last = found.shape[0] - 1, found.shape[1] - 1
+            result[place] = found[min(int(row), last[0]), min(int(column), last[1])]
+        else:
+            result[place] = between(found, row - 0.5, column - 0.5)
+    return 2 * sigmoid(restored(result, weights))
 
 
 def local(x: Array, kernel: Array) -> Array:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sapmcu.layers.self_attentive import SelfAttentivePooling2D
 
 POSITIONS = ("learned", "none")
+ATTENTIONS = ("weights", "gate")
 LOCALS = ("pointwise", "depthwise", "none")
 MAX_UNNORMALISED_GAIN = 2.0
 """exp(2) multiplies a map by 7; above, activations and gradients of a network grow layer by layer."""
@@ -19,7 +20,8 @@ MAX_UNNORMALISED_GAIN = 2.0
 
 def check_options(layer: SelfAttentivePooling2D) -> None:
     """Raises: UserError for a word that isn't one of an option's, or numbers that don't go together."""
-    for option, words in (("restoration", RESTORATIONS), ("position", POSITIONS), ("local", LOCALS)):
+    choices = {"restoration": RESTORATIONS, "position": POSITIONS, "local": LOCALS, "attention": ATTENTIONS}
+    for option, words in choices.items():
         value = getattr(layer, option)
         if value not in words:
             raise UserError(f"{layer.name} has {option}={value!r}", hint=f"{option} is one of {', '.join(words)}")
@@ -29,6 +31,11 @@ def check_options(layer: SelfAttentivePooling2D) -> None:
             raise UserError(f"{layer.name} has {option}={value!r}", hint=f"{option} is a whole number above 0")
     if not isinstance(layer.normalize, bool):
         raise UserError(f"{layer.name} has normalize={layer.normalize!r}", hint="normalize is True or False")
+    if layer.attention == "gate" and layer.local == "none":
+        raise UserError(
+            f"{layer.name} has attention='gate' and no local term, which alone weights pixels then",
+            hint="local is pointwise or depthwise, or take attention='weights'",
+        )
     check_width(layer)
     check_gain(layer)
 

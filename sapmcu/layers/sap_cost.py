@@ -22,7 +22,7 @@ def sap_cost(layer: SelfAttentivePooling2D, input_shape: Sequence[int | None]) -
     sizes = Sizes.of(layer.name, layer.window, input_shape)
     attention = _Attention(layer, layer.token_grid(sizes.size), sizes)
     parameters, macs = attention.parameters(), attention.macs()
-    return PoolingCost(parameters, macs, sizes.x, sizes.y, peak(attention.steps()))
+    return PoolingCost(parameters, macs, sizes.x, sizes.y, attention.peak_bytes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +55,53 @@ class _Attention:
         local = {"none": 0, "pointwise": self.sizes.x * c, "depthwise": self.sizes.x * LOCAL_TAPS}[self.layer.local]
         has_means = self.is_gated and self.layer.strides[0] == self.layer.strides[1]
         means = (3 if self.layer.normalize else 2) * self.sizes.spread if has_means else 0
-        return attention + local + means
+        return attention + local + means + self.places_macs()
 
-    def steps(self) -> Iterator[Sequence[int]]:
-        """The tensors that live while each of the larger ops runs."""
-        x, y = self.sizes.x, self.sizes.y
+    def places_macs(self) -> int:
+        """Of the matrix that takes tokens to the windows' centres, where one is needed; see inference/attention.py."""
+        if self.layer.attention != "gate":
+            return 0
+        shares = self.grid.shares_at(self.layer.window, self.layer.restoration)
+        return 0 if self.grid.is_resized(shares, self.layer.restoration) else self.grid.tokens * self.sizes.y
+
+    def peak_bytes(self) -> int:
+        if self.layer.attention != "gate":
+            return peak((*self.token_steps(self.sizes.x), *self.enlarging_steps(), *self.window_steps(0)))
+        # Tokens can attend before x is pooled, while x waits, or after it, while they wait.
+        before = (*self.token_steps(self.sizes.x), *self.window_steps(self.sizes.y))
+        after = (*self.window_steps(self.grid.tokens * self.width), *self.token_steps(self.sizes.y))
+        return min(peak((*before, *self.gating_steps())), peak((*after, *self.gating_steps())))
+
+    def token_steps(self, other: int) -> Iterator[Sequence[int]]:
+        """The tensors that live while each of the larger ops of attention runs. other: bytes that wait meanwhile."""
         tokens, head = self.grid.tokens * self.width, self.grid.tokens * self.width // self.layer.num_heads
-        scores, restored = self.grid.tokens**2, self.grid.tokens * self.sizes.channels
+        scores, found = self.grid.tokens**2, tokens - head  # found: by the other heads, when the last one runs
+        yield (other, tokens, tokens)
+        yield (other, tokens, found, head, head, scores)
+        yield (other, tokens, found, scores, scores)
+
+    def enlarging_steps(self) -> Iterator[Sequence[int]]:
+        """Of bringing what attention finds to the pixels."""
+        x, restored = self.sizes.x, self.grid.tokens * self.sizes.channels
         (rows, columns), (tall, wide) = self.grid.shape, self.grid.patch
         large = rows * tall * columns * wide * self.sizes.channels
-        found = tokens - head  # the other heads' results, when the last head runs
-        yield (x, tokens, tokens)
-        yield (x, tokens, found, head, head, scores)
-        yield (x, tokens, found, scores, scores)
         yield (x, restored, large)
         if large != x:
             yield (x, large, x)
         if self.layer.local != "none":
             yield (x, x, x, x)
+
+    def gating_steps(self) -> Iterator[Sequence[int]]:
+        """Of multiplying what is pooled."""
+        y, restored = self.sizes.y, self.grid.tokens * self.sizes.channels
+        yield (y, restored, y)
+        yield (y, y, y)
+
+    def window_steps(self, other: int) -> Iterator[Sequence[int]]:
+        """Of weighting and summing."""
+        x, y = self.sizes.x, self.sizes.y
+        yield (x, x, x, other)
         if self.is_gated:
-            yield (x, x, x, y if self.layer.normalize else 0)
+            yield (x, x, x, y if self.layer.normalize else 0, other)
         else:
-            yield from softmax_steps(self.sizes, other=x)
+            yield from ((*step, other) for step in softmax_steps(self.sizes, other=x))

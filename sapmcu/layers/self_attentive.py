@@ -14,11 +14,13 @@ from sapmcu.layers.cost import PoolingCost
 from sapmcu.layers.pooling import BATCH_NORM_MOMENTUM, Pooling2D, average, slice_weights, weighted_mean
 from sapmcu.layers.sap_checks import check_grid, check_options
 from sapmcu.layers.sap_cost import sap_cost
-from sapmcu.layers.tokens import TokenGrid, choose_patch
+from sapmcu.layers.tokens import TokenGrid, choose_patch, choose_patch_of_windows
 from sapmcu.layers.window import pair
 
 DEFAULT_WIDTH = 32
 MAX_TOKENS = 256
+PICKING_GAIN = 12.0
+"""With which weights differ enough to pick one pixel of a window: e^12. Source: LIP, as in lip.py."""
 
 
 @keras.saving.register_keras_serializable(package="sapmcu")
@@ -33,6 +35,10 @@ class SelfAttentivePooling2D(Pooling2D):
     the sum of the window's weights; without it ("nowin"), y = mean(x · weights). restoration: nearest or bilinear.
     position: learned or none. local: pointwise (1×1 convolution of x), depthwise (3×3) or none; it is added to z.
     gain: 1 in the paper, 12 in LIP. max_tokens: more are refused.
+
+    attention: what it decides. weights: z, as in the paper. gate: z is the local term alone, which picks within each
+    window (gain 12 unless said), and the pooled value is multiplied by 2σ(a), where a is what attention finds for the
+    window's centre; patches are whole windows then, and nothing is enlarged to the size of x.
 
     Source: Chen, Datta, Kundu, Beerel, "Self-Attentive Pooling for Efficient Deep Learning", WACV 2023. There the
     tokens' values are enlarged before the 1×1 convolution that restores the channels; the two commute, and after it
@@ -54,19 +60,22 @@ class SelfAttentivePooling2D(Pooling2D):
         restoration: str = "bilinear",
         position: str = "learned",
         local: str | None = "pointwise",
-        gain: float = 1.0,
+        attention: str = "weights",
+        gain: float | None = None,
         max_tokens: int = MAX_TOKENS,
         **kwargs: Any,
     ) -> None:
         super().__init__(pool_size, strides, padding, **kwargs)
         self.patch_size = None if patch_size is None else pair(self.name, "patch_size", patch_size)
         self.num_heads, self.embed_dim, self.max_tokens = num_heads, embed_dim, max_tokens
-        self.normalize, self.gain = normalize, float(gain)
+        self.attention, self.normalize = attention, normalize
+        self.gain = float((PICKING_GAIN if attention == "gate" and normalize else 1.0) if gain is None else gain)
         self.restoration, self.position, self.local = restoration, position, local or "none"
         check_options(self)
         part = {"dtype": self.dtype_policy}
         self.embedding_norm = _norm("embedding_norm", **part)
-        self.restoring_norm = _norm("restoring_norm", **part)
+        gamma = "zeros" if attention == "gate" else "ones"  # training starts where every gate is 1
+        self.restoring_norm = _norm("restoring_norm", gamma_initializer=gamma, **part)
         self.local_norm = None if self.local == "none" else _norm("local_norm", **part)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -79,12 +88,17 @@ class SelfAttentivePooling2D(Pooling2D):
         self.embed_dim = self.width(channels)
         self._build_attention(channels)
         self._build_local(channels)
-        shares = [self.grid.restoring(axis, self.restoration) for axis in (0, 1)]
+        places = self.window if self.attention == "gate" else None
+        shares = [self.grid.restoring(axis, self.restoration, places) for axis in (0, 1)]
         self.row_shares, self.column_shares = (share.astype("float32") for share in shares)
 
     def token_grid(self, size: tuple[int, int]) -> TokenGrid:
         """The grid on an image of this size."""
-        return TokenGrid(size, self.patch_size or choose_patch(size, self.window, self.restoration, self.may_be_flat))
+        if self.patch_size is not None:
+            return TokenGrid(size, self.patch_size)
+        if self.attention == "gate":
+            return TokenGrid(size, choose_patch_of_windows(size, self.window))
+        return TokenGrid(size, choose_patch(size, self.window, self.restoration, self.may_be_flat))
 
     @property
     def may_be_flat(self) -> bool:
@@ -127,14 +141,26 @@ class SelfAttentivePooling2D(Pooling2D):
         self.local_norm.build((None, *self.grid.size, channels))
 
     def call(self, x: Any, training: bool | None = None) -> Any:
-        return ops.cast(self.pool(x, self.logits(x, training)), self.compute_dtype)
+        if self.attention == "gate":
+            pooled = self.pool(x, self.local_term(x, training))
+            y = pooled * 2 * ops.sigmoid(ops.cast(self.attention_term(x, training), "float32"))
+        else:
+            y = self.pool(x, self.logits(x, training))
+        return ops.cast(y, self.compute_dtype)
 
     def logits(self, x: Any, training: bool | None = None) -> Any:
         """[N,H,W,C] -> z [N,H,W,C]."""
-        z = self.enlarge(self.restore(self.attend(self.tokens(x, training)), training))
-        if self.local_norm is None:
-            return z
-        return z + self.local_norm(self.local_conv(x), training=training)
+        z = self.attention_term(x, training)
+        return z if self.local_norm is None else z + self.local_term(x, training)
+
+    def local_term(self, x: Any, training: bool | None = None) -> Any:
+        """[N,H,W,C] -> the same shape."""
+        assert self.local_norm is not None
+        return self.local_norm(self.local_conv(x), training=training)
+
+    def attention_term(self, x: Any, training: bool | None = None) -> Any:
+        """[N,H,W,C] -> what tokens find, of the size of the image, or of the result where it is a gate."""
+        return self.enlarge(self.restore(self.attend(self.tokens(x, training)), training))
 
     def tokens(self, x: Any, training: bool | None = None) -> Any:
         """[N,H,W,C] -> [N,rows,columns,d]."""
@@ -166,7 +192,7 @@ class SelfAttentivePooling2D(Pooling2D):
         return self.restoring_norm(self.restoring(tokens), training=training)
 
     def enlarge(self, tokens: Any) -> Any:
-        """[N,rows,columns,C] -> [N,H,W,C]."""
+        """[N,rows,columns,C] -> [N,H,W,C], where it is a gate [N,H',W',C]."""
         tall = ops.einsum("hr,nrqc->nhqc", ops.cast(self.row_shares, tokens.dtype), tokens)
         return ops.einsum("wq,nhqc->nhwc", ops.cast(self.column_shares, tokens.dtype), tall)
 
@@ -178,8 +204,9 @@ class SelfAttentivePooling2D(Pooling2D):
         return average(ops.cast(x, "float32") * weights, self.window)
 
     def get_config(self) -> dict[str, Any]:
-        options = ("patch_size", "num_heads", "embed_dim", "normalize", "restoration", "position", "local", "gain")
-        return {**super().get_config(), **{one: getattr(self, one) for one in (*options, "max_tokens")}}
+        options = ("patch_size", "num_heads", "embed_dim", "normalize", "restoration", "position", "local")
+        more = ("attention", "gain", "max_tokens")
+        return {**super().get_config(), **{one: getattr(self, one) for one in (*options, *more)}}
 
     def cost(self, input_shape: Sequence[int | None]) -> PoolingCost:
         return sap_cost(self, input_shape)

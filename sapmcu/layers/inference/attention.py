@@ -40,7 +40,7 @@ def conv(x: Any, filters: Array, bias: Array | None = None, strides: int | tuple
 def folded_logits(layer: SelfAttentivePooling2D, slope: float = 1.0, shift: float = 0.0) -> Function:
     """x -> slope · z + shift."""
     tokens, attended = folded_tokens(layer), folded_attention(layer, slope, shift)
-    local = folded_local(layer, slope)
+    local = None if layer.local_norm is None else folded_local(layer, slope)
 
     def logits(x: Any) -> Any:
         z = enlarged(attended(tokens(x)), layer.grid, layer.restoration)
@@ -110,15 +110,30 @@ def enlarged(tokens: Any, grid: TokenGrid, restoration: str) -> Any:
         return large if fits else large[:, top : top + height, left : left + width]
 
 
-def folded_local(layer: SelfAttentivePooling2D, slope: float) -> Function | None:
-    """x -> the local part of slope · z; its batch norm goes into the convolution."""
-    if layer.local_norm is None:
-        return None
+def folded_gate(layer: SelfAttentivePooling2D) -> Function:
+    """x -> 2σ(a) [N,H',W',C]."""
+    tokens, attended = folded_tokens(layer), folded_attention(layer, 1.0, 0.0)
+    return lambda x: 2.0 * tf.sigmoid(at_windows(attended(tokens(x)), layer))
+
+
+def at_windows(tokens: Any, layer: SelfAttentivePooling2D) -> Any:
+    """[N,rows,columns,C] -> [N,H',W',C]: as it is, enlarged by whole factors, or by a matrix."""
+    shares = layer.grid.shares_at(layer.window, layer.restoration)
+    outputs, channels = (len(shares[0]), len(shares[1])), tokens.shape[3]
+    if layer.grid.is_resized(shares, layer.restoration):
+        return tokens if outputs == layer.grid.shape else tf.image.resize(tokens, outputs, layer.restoration)
+    by_channel = tf.transpose(tf.reshape(tokens, (-1, layer.grid.tokens, channels)), (0, 2, 1))
+    found = tf.matmul(by_channel, np.kron(*shares).T.astype(np.float32))
+    return tf.reshape(tf.transpose(found, (0, 2, 1)), (-1, *outputs, channels))
+
+
+def folded_local(layer: SelfAttentivePooling2D, slope: float = 1.0, shift: float = 0.0) -> Function:
+    """x -> slope · (local part of z) + shift; its batch norm goes into the convolution."""
     (kernel,) = arrays(layer.local_conv.kernel)
     scale, offset = norm_scale_shift(layer.local_norm)
     is_pointwise = layer.local == "pointwise"
     filters = (kernel * (slope * scale) if is_pointwise else kernel * (slope * scale)[:, None]).astype(np.float32)
-    bias = (slope * offset).astype(np.float32)
+    bias = (slope * offset + shift).astype(np.float32)
 
     def local(x: Any) -> Any:
         with tf.name_scope("local"):

@@ -5,13 +5,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from sapmcu.layers.gaussian import SOFTPLUS_KNOTS, GaussianPooling2D
-from sapmcu.layers.inference.attention import Function, arrays, conv, folded_logits, norm_scale_shift
+from sapmcu.layers.inference.attention import (
+    Function,
+    arrays,
+    conv,
+    folded_gate,
+    folded_local,
+    folded_logits,
+    norm_scale_shift,
+)
 from sapmcu.layers.inference.windows import (
     Placed,
     exponential_gate,
@@ -34,13 +43,25 @@ def inference_form(layer: Pooling2D, size: tuple[int, int], *, exact: bool) -> F
 
 
 def self_attentive(layer: SelfAttentivePooling2D, placed: Placed) -> Function:
-    """Exact where a softmax over windows can be it; else by the gate, whose weights are 0.06 % off for a gain of 1."""
+    if layer.attention == "weights":
+        return weighted_windows(layer, placed, partial(folded_logits, layer))
+    pool, gate = weighted_windows(layer, placed, partial(folded_local, layer)), folded_gate(layer)
+    return lambda x: pool(x) * gate(x)
+
+
+def weighted_windows(
+    layer: SelfAttentivePooling2D, placed: Placed, logits: Callable[[float, float], Function]
+) -> Function:
+    """Exact where a softmax over windows can be it; else by a gate, whose weights are 0.06 % off for a gain of 1.
+
+    logits: (slope, shift) -> the function x -> slope · z + shift.
+    """
     is_softmax = layer.normalize and (placed.exact or layer.gain > MAX_UNNORMALISED_GAIN)
     if is_softmax:
-        logits = folded_logits(layer)
-        return lambda x: softmax_mean(x, scaled(layer.gain, tf.sigmoid(logits(x))), placed)
+        z = logits(1.0, 0.0)
+        return lambda x: softmax_mean(x, scaled(layer.gain, tf.sigmoid(z(x))), placed)
     factor, slope, shift = exponential_gate(layer.gain)
-    gate = folded_logits(layer, slope, shift)
+    gate = logits(slope, shift)
     return lambda x: gated_mean(x, tf.sigmoid(gate(x)), factor, placed, normalize=layer.normalize)
 
 

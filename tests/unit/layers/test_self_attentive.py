@@ -39,6 +39,39 @@ def test_layer_equals_the_numpy_transcription(options: Any, size: Any, pool: Any
     np.testing.assert_allclose(model(x), expected, atol=1e-5)
 
 
+GATES: list[tuple[dict[str, Any], Any, int, int, str]] = [
+    ({}, (16, 16), 2, 2, "valid"),
+    ({"restoration": "nearest", "gain": 1}, (16, 12), 4, 4, "valid"),
+    ({"patch_size": 8, "num_heads": 1, "local": "depthwise"}, (16, 16), 4, 4, "valid"),
+    ({"patch_size": 5, "normalize": False}, (13, 9), 3, 2, "same"),
+    ({"patch_size": 5, "restoration": "nearest"}, (13, 9), 3, 2, "valid"),
+]
+
+
+@pytest.mark.parametrize(("options", "size", "pool", "strides", "padding"), GATES)
+def test_a_gate_equals_the_numpy_transcription(options: Any, size: Any, pool: int, strides: int, padding: str) -> None:
+    model = pooling_model("sap", (*size, 6), pool, strides, padding, attention="gate", **options)
+    layer = model.get_layer("pool")
+    x = np.random.default_rng(2).normal(size=(2, *size, 6)).astype(np.float32)
+    weights, (patch, _) = named_weights(layer), layer.patch_size
+    (top, _), (left, _) = layer.window.pads(size)
+    rows, columns = layer.window.output_size(size)
+    centres = np.moveaxis(np.indices((rows, columns)), 0, -1) * strides - (top, left) + pool / 2
+    z = np.stack([sap_reference.local_logits(one.astype(np.float64), weights) for one in x])
+    pooled = sap_reference.pool(x, z, pool, strides, padding, layer.gain, normalize=layer.normalize)
+    how = (weights, patch, layer.num_heads, layer.restoration, centres)
+    gates = np.stack([sap_reference.gates(one.astype(np.float64), *how) for one in x])
+    np.testing.assert_allclose(model(x), pooled * gates, atol=1e-5)
+
+
+def test_a_gate_is_open_by_half_before_training_and_has_patches_of_whole_windows() -> None:
+    layer = layers.SelfAttentivePooling2D(4, attention="gate")
+    x = image(48, 48, 4)
+    y = layer(x)
+    assert (layer.patch_size, layer.gain) == ((8, 8), 12.0)
+    np.testing.assert_allclose(y, layer.pool(x, layer.local_term(x)), atol=1e-6)
+
+
 def average_of(x: Any, size: int) -> Any:
     return keras.layers.AveragePooling2D(size)(x)
 
@@ -196,6 +229,8 @@ def test_a_subclassed_model_trains_every_weight_of_it() -> None:
         ({"num_heads": 1.5}, "sap has num_heads=1.5"),
         ({"patch_size": 0}, "sap has patch_size=0"),
         ({"restoration": "cubic"}, "sap has restoration='cubic'"),
+        ({"attention": "both"}, "sap has attention='both'"),
+        ({"attention": "gate", "local": None}, "sap has attention='gate' and no local term"),
         ({"position": "sine"}, "sap has position='sine'"),
         ({"local": "conv"}, "sap has local='conv'"),
         ({"gain": 0}, "sap has gain=0"),
