@@ -118,6 +118,9 @@ def main(out: Path) -> None:
         keras.layers.Flatten(name="flat"),
     ]
     sequence(keras, *curved).save(out / "elu.keras")
+    half = keras.DTypePolicy("mixed_float16")
+    mixed = [keras.layers.Conv2D(4, 3, name="first", dtype=half), keras.layers.MaxPooling2D(2, name="pool", dtype=half)]
+    sequence(keras, *mixed).save(out / "mixed.keras")
 
     @keras.saving.register_keras_serializable("somebody")
     class Own(keras.layers.Layer):  # type: ignore[misc,name-defined]

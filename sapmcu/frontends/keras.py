@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,25 @@ def keras_to_tflite(model: Any, path: str, *, is_keras_2: bool = False) -> bytes
 
     path: what an error calls it.
     """
-    if not is_keras_2:
-        model = import_extra("sapmcu.layers", "keras").fold_poolings(model, exact=False)
-    specs = _specs(model, path)
-    return convert_function(_function(model, list(specs)), specs, _owner(model, is_keras_2), path)
+    with nullcontext() if is_keras_2 else computed_in_float32(model):
+        if not is_keras_2:
+            model = import_extra("sapmcu.layers", "keras").fold_poolings(model, exact=False)
+        specs = _specs(model, path)
+        return convert_function(_function(model, list(specs)), specs, _owner(model, is_keras_2), path)
+
+
+@contextmanager
+def computed_in_float32(model: Any) -> Iterator[None]:
+    """Undo mixed precision, which is for training: the weights are float32, and TFLite has no float16 convolution."""
+    mixed = [layer for layer in model._flatten_layers() if layer.dtype_policy.name.startswith("mixed_")]
+    policies = [layer.dtype_policy for layer in mixed]
+    try:
+        for layer in mixed:
+            layer.dtype_policy = "float32"
+        yield
+    finally:
+        for layer, policy in zip(mixed, policies, strict=True):
+            layer.dtype_policy = policy
 
 
 def read_header(path: str) -> Header:

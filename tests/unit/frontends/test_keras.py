@@ -69,6 +69,12 @@ def test_several_inputs_and_outputs_keep_their_names() -> None:
         np.testing.assert_allclose(value, arrays[names[tensor]], atol=1e-5)
 
 
+def test_mixed_precision_of_training_is_undone() -> None:
+    graph = load_source(keras_models() / "mixed.keras").graph
+    assert [op_code(op) for op in graph.ops] == ["CONV_2D", "MAX_POOL_2D"]
+    assert {str(graph.tensors[name].dtype) for op in graph.ops for name in op.outputs} == {"float32"}
+
+
 def test_mlperf_keras_2_model_has_its_macs() -> None:
     source = load_source(reference_model("mlperf_ic_resnet.h5"))
     assert graph_macs(source.graph) == 12501632
