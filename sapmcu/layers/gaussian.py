@@ -102,7 +102,7 @@ class GaussianPooling2D(Pooling2D):
         macs = 2 * channels * hidden + channels * SOFTPLUS_KNOTS
         if not any(sum(self.window.pads(sizes.size), ())):
             macs += sizes.spread * self.window.pixels  # the mean is subtracted by a product with a matrix
-        steps = [(sizes.x, sizes.spread), (channels, sizes.y, sizes.spread, sizes.spread, sizes.spread)]
+        steps = [(sizes.x, sizes.spread), (sizes.y, sizes.spread, sizes.spread, sizes.spread)]
         return PoolingCost(parameters, macs, sizes.x, sizes.y, peak(steps))
 
     def pruned(self, kept: Sequence[int]) -> tuple[dict[str, Any], list[Any]]:

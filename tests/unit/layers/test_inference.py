@@ -11,6 +11,7 @@ import pytest
 from pooling_models import pooling_model, shake
 from quiet_keras import keras, layers, tf
 
+from sapmcu.emit.tflite import write_tflite
 from sapmcu.errors import UserError
 from sapmcu.frontends.saved_model import convert_function
 from sapmcu.frontends.tflite import read_tflite
@@ -23,6 +24,7 @@ from sapmcu.plan.memory import plan_memory
 from sapmcu.plan.tflm.target import target_for
 from sapmcu.quantize.quantizer import is_full_int8
 from sapmcu.quantize.tensorflow import quantize_with_tensorflow
+from sapmcu.run import tflm_host
 
 pytestmark = pytest.mark.needs("tensorflow")
 
@@ -124,8 +126,37 @@ def test_cost_is_that_of_the_int8_graph_which_has_no_float_and_no_op_that_tflm_l
     cost = layers.pooling_cost(layer, (*size, 6))
     memory = plan_memory(graph, len(tflite), target_for(Kernels.CMSIS_NN))
     assert cost.macs == graph_macs(graph)
-    assert cost.peak_bytes <= memory.peak.live_bytes <= (4 / 3 if kind == "sap" else 1) * cost.peak_bytes
+    slack = {"sap": cost.peak_bytes // 3, "gaussian": 2 * 6}.get(kind, 0)  # Gaussian: μ and what it is made of
+    assert 0 <= memory.peak.live_bytes - cost.peak_bytes <= slack
     assert cost.parameters == layer.count_params()
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "least_db"),
+    [
+        ("sap", {}, 38),
+        ("sap", {"normalize": False}, 38),
+        ("sap", {"restoration": "nearest", "local": None, "patch_size": 3}, 38),
+        ("sap", {"gain": 8}, 28),
+        ("lip", {}, 28),
+        ("gaussian", {}, 33),
+        ("soft", {}, 35),
+        ("blur", {}, 38),
+    ],
+)
+def test_int8_loses_little_in_tflm(kind: str, options: Any, least_db: float) -> None:
+    """The inputs are those that the ranges come from: this is the noise of the ops, not that of rare values."""
+    shape = (16, 16, 6)
+    model = pooling_model(kind, shape, 4, **options)
+    graph, _ = int8_graph(model, shape)
+    x, y = (graph.tensors[name].quantization for name in (graph.inputs[0], graph.outputs[0]))
+    assert x is not None and y is not None
+    real = abs(images(4, *shape))
+    codes = np.clip(np.round(real / x.scales[0]) + x.zero_points[0], -128, 127).astype(np.int8)
+    outputs = tflm_host.invoke(write_tflite(graph), [[one[None]] for one in codes], 1)
+    got = (np.concatenate([one for (one,) in outputs]).astype(np.float32) - y.zero_points[0]) * y.scales[0]
+    wanted = np.asarray(model((codes.astype(np.float32) - x.zero_points[0]) * np.float32(x.scales[0])))
+    assert 10 * math.log10((wanted**2).sum() / ((got - wanted) ** 2).sum()) >= least_db
 
 
 def test_models_within_models_are_folded_and_their_other_layers_shared() -> None:
