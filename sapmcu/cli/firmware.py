@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands on a project that convert wrote: build, run, test, detector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sapmcu.cli.group import JSON, cli, command_line, progress
+from sapmcu.errors import UserError
+
+if TYPE_CHECKING:
+    from sapmcu.ir.run import Run, TestRun
+
+PROJECT = click.argument("project", type=click.Path(path_type=Path))
+TOOLCHAIN = click.option("--toolchain", type=click.Choice(["gcc", "zig"]), help="Default: gcc where it is installed.")
+PREFER = click.option("--prefer", type=click.Choice(["speed", "size"]), default="speed", show_default=True)
+EMULATOR = click.option(
+    "--emulator", type=click.Choice(["unicorn", "qemu"]), help="Default: unicorn where it has the core."
+)
+LINKS = click.Choice(["semihosting", "uart"])
+BUILD_LINK = click.option(
+    "--link",
+    type=LINKS,
+    help="How the host reaches the firmware. uart: the board's serial port, 115,200 baud 8N1, which runs on its own; "
+    "semihosting: an emulator, or a debugger without which it faults. Default: uart where sapmcu knows the board's.",
+)
+RUN_LINK = click.option(
+    "--link",
+    type=LINKS,
+    default="semihosting",
+    show_default=True,
+    help="How the host reaches the firmware. uart: a serial port, in QEMU, by the code that boards run.",
+)
+ENGINE = click.option("--engine", type=click.Choice(["native", "tflm"]), default="native", show_default=True)
+TFLM = click.option(
+    "--tflm",
+    type=click.Path(path_type=Path),
+    envvar="SAPMCU_TFLM",
+    show_envvar=True,
+    help="For --engine tflm: a directory with TensorFlow Lite Micro's headers and libtensorflow-microlite.a.",
+)
+
+
+@cli.command()
+@PROJECT
+@ENGINE
+@TFLM
+@BUILD_LINK
+@TOOLCHAIN
+@PREFER
+@JSON
+def build(project: Path, as_json: bool, **options: Any) -> None:
+    """Build the firmware of PROJECT, a directory that convert wrote: ELF, .bin, .hex, sizes."""
+    from sapmcu.emulation import build_project
+    from sapmcu.report.firmware import build_json, render_build
+    from sapmcu.report.json import json_text
+
+    made = build_project(project, **_build_options(options)).build
+    click.echo(json_text(build_json(made)) if as_json else render_build(made))
+
+
+@cli.command()
+@PROJECT
+@ENGINE
+@TFLM
+@EMULATOR
+@RUN_LINK
+@click.option("--input", "inputs", type=click.Path(path_type=Path), multiple=True, help="Your own input, .npy; repeat.")
+@click.option("--profile", is_flag=True, help="List the functions that take the most instructions.")
+@TOOLCHAIN
+@PREFER
+@JSON
+def run(project: Path, inputs: tuple[Path, ...], profile: bool, as_json: bool, **options: Any) -> None:
+    """Build PROJECT's firmware and run one inference in an emulator."""
+    from sapmcu.emulation import run_project
+    from sapmcu.report.firmware import render_run, run_json
+    from sapmcu.report.json import json_text
+
+    done = run_project(project, inputs=inputs or None, **_build_options(options))
+    _warn_of_arena(done)
+    click.echo(json_text(run_json(done)) if as_json else render_run(done, profile=profile))
+    if done.outputs_equal is False:
+        raise UserError(
+            f"{project}: the outputs differ from those in testdata/", hint=f"sapmcu test {project} says where"
+        )
+
+
+@cli.command()
+@PROJECT
+@ENGINE
+@TFLM
+@EMULATOR
+@RUN_LINK
+@click.option("--junit", type=click.Path(path_type=Path), help="Write the results as JUnit XML here.")
+@TOOLCHAIN
+@PREFER
+@JSON
+def test(project: Path, junit: Path | None, as_json: bool, **options: Any) -> None:
+    """Run all test vectors of PROJECT in an emulator and compare every byte."""
+    from sapmcu.emulation import test_project
+    from sapmcu.report.firmware import render_test, test_json
+    from sapmcu.report.json import json_text
+    from sapmcu.report.junit import write_junit
+
+    done = test_project(project, **_build_options(options))
+    _warn_of_arena(done)
+    if junit is not None:
+        write_junit(done, junit)
+    click.echo(json_text(test_json(done)) if as_json else render_test(done))
+    if done.first_difference is not None:
+        raise UserError(
+            f"{project}: the firmware's outputs differ from those in testdata/",
+            hint="convert again if testdata/ or the firmware were changed; else please report it as a bug in sapmcu",
+        )
+
+
+@cli.command()
+@PROJECT
+@click.option(
+    "--anchors",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The model's anchors, .npy, float [anchors,4]: centre y, centre x, height, width.",
+)
+@click.option("--min-score", default=0.5, show_default=True, help="Boxes of a lower score are left out.")
+@click.option("--max-iou", default=0.45, show_default=True, help="So much may boxes of one class overlap.")
+@click.option("--max-boxes", default=50, show_default=True, help="So many best boxes are looked at.")
+def detector(project: Path, anchors: Path, **options: Any) -> None:
+    """Add the decoder of boxes to the native firmware of PROJECT, a detector that convert wrote."""
+    from sapmcu.detector import add_detector
+    from sapmcu.ir.detection import DecoderOptions
+
+    for path in add_detector(project, anchors, DecoderOptions(**options), command_line()):
+        click.echo(path)
+
+
+def _build_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of build, run and test as functions take them."""
+    from sapmcu.emulation import tflm_directory
+    from sapmcu.ir.build import Engine, Link, Prefer
+
+    tflm = tflm_directory(Engine(options.pop("engine")), options.pop("tflm"))
+    link = options["link"] and Link(options["link"])
+    return {**options, "tflm": tflm, "prefer": Prefer(options["prefer"]), "link": link}
+
+
+def _warn_of_arena(done: Run | TestRun) -> None:
+    """Another release of TFLM, or its other kernels, may use more or less than the report says."""
+    used, predicted = done.identity.arena_bytes, done.arena_predicted_bytes
+    if predicted is not None and used != predicted:
+        progress(
+            f"warning: TFLM uses {used:,} bytes of its arena, report.json predicts {predicted:,}; "
+            "convert's --tflm-kernels names the kernels of the library"
+        )

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that start from a model: convert, memory; and the boards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sapmcu.cli.group import JSON, MODEL, cli, command_line, progress
+
+BOARD_HELP = "A name that `sapmcu boards` lists, or a path to your own TOML."
+KERNELS = click.option(
+    "--tflm-kernels",
+    "kernels",
+    type=click.Choice(["reference", "cmsis-nn"]),
+    default="cmsis-nn",
+    show_default=True,
+    help="The kernels that your TFLM library is built with.",
+)
+
+
+@cli.command()
+@MODEL
+@click.option("--board", required=True, help=BOARD_HELP)
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Directory to write. Default: MODEL-BOARD, here.")
+@click.option("--force", is_flag=True, help="Replace the directory if sapmcu wrote it before.")
+@click.option(
+    "--samples",
+    help="Real inputs to find ranges with: .npy, .npz (x, optionally y), a directory of images, fashion-mnist, digits.",
+)
+@click.option("--normalize", help="How pixels become inputs: 0..1, -1..1, 0..255, or MEAN,STD.")
+@click.option("--strict", is_flag=True, help="No made-up samples: stop where real ones are missing.")
+@click.option("--per-layer", is_flag=True, help="List the quantization noise layer by layer, worst first.")
+@KERNELS
+@click.option("--dump-ir", type=click.Path(path_type=Path), help="Write the graph after every pass here.")
+@JSON
+def convert(as_json: bool, **options: Any) -> None:
+    """Turn MODEL (.h5, .keras, SavedModel, .onnx, .tflite) into an int8 model and a firmware project."""
+    from sapmcu import pipeline
+    from sapmcu.report.conversion import render_conversion
+    from sapmcu.report.json import conversion_json, json_text
+
+    result = pipeline.convert(pipeline.ConvertOptions(**options, command=command_line()), progress=progress)
+    click.echo(json_text(conversion_json(result)) if as_json else render_conversion(result))
+
+
+@cli.command()
+@MODEL
+@click.option("--board", help=BOARD_HELP)
+@KERNELS
+@JSON
+def memory(model: Path, board: str | None, kernels: str, as_json: bool) -> None:
+    """Show what MODEL (.tflite, or what convert reads) needs of SRAM and flash, op by op, before anything is built."""
+    from sapmcu import pipeline
+    from sapmcu.boards.fit import check_fit
+    from sapmcu.report.json import json_text, memory_json
+    from sapmcu.report.terminal import render_memory
+
+    report, fit = pipeline.memory(model, board, kernels, progress=progress)
+    click.echo(json_text(memory_json(report, fit)) if as_json else render_memory(report, fit))
+    if fit is not None:
+        check_fit(fit, report)
+
+
+@cli.command()
+@click.argument("name", required=False)
+@JSON
+def boards(name: str | None, as_json: bool) -> None:
+    """List the boards, or all facts of the board NAME (or of your own TOML) with their sources."""
+    from sapmcu.boards.board import all_boards, load_board
+    from sapmcu.report.boards import render_boards
+    from sapmcu.report.json import boards_json, json_text
+
+    found = all_boards() if name is None else (load_board(name),)
+    click.echo(json_text(boards_json(found)) if as_json else render_boards(found))
