@@ -93,6 +93,9 @@ def attended(x: Array, weights: Weights, patch: int, heads: int) -> Array:
     if "row_position" in weights:
         tokens[..., :half] += weights["row_position"][:, None]
         tokens[..., half:] += weights["column_position"][None]
+    if "hidden/kernel" in weights:  # the control
+        hidden = np.maximum(tokens @ weights["hidden/kernel"] + weights["hidden/bias"], 0)
+        return np.asarray(hidden @ weights["projection/kernel"] + weights["projection/bias"])
     return attention(tokens.reshape(-1, tokens.shape[2]), weights, heads).reshape(tokens.shape)
 
 

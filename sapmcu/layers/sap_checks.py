@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 POSITIONS = ("learned", "none")
 ATTENTIONS = ("weights", "gate")
+MIXINGS = ("attention", "pointwise")
 LOCALS = ("pointwise", "depthwise", "none")
 MAX_UNNORMALISED_GAIN = 2.0
 """exp(2) multiplies a map by 7; above, activations and gradients of a network grow layer by layer."""
@@ -20,7 +21,13 @@ MAX_UNNORMALISED_GAIN = 2.0
 
 def check_options(layer: SelfAttentivePooling2D) -> None:
     """Raises: UserError for a word that isn't one of an option's, or numbers that don't go together."""
-    choices = {"restoration": RESTORATIONS, "position": POSITIONS, "local": LOCALS, "attention": ATTENTIONS}
+    choices = {
+        "restoration": RESTORATIONS,
+        "position": POSITIONS,
+        "local": LOCALS,
+        "attention": ATTENTIONS,
+        "mixing": MIXINGS,
+    }
     for option, words in choices.items():
         value = getattr(layer, option)
         if value not in words:

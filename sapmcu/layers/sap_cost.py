@@ -46,16 +46,19 @@ class _Attention:
         position = sum(self.grid.shape) * d // 2 if self.layer.position == "learned" else 0
         local = {"none": 0, "pointwise": c * c + 4 * c, "depthwise": (LOCAL_TAPS + 4) * c}[self.layer.local]
         embedding = patch * c * d + d + 4 * d
-        return embedding + position + 3 * d * (d + 1) + d * (d + 1) + (d + 1) * c + 4 * c + local
+        is_attention = self.layer.mixing == "attention"
+        mixing = 4 * d * (d + 1) if is_attention else 2 * d * (d + 1) + (2 * d + 1) * d
+        return embedding + position + mixing + (d + 1) * c + 4 * c + local
 
     def macs(self) -> int:
         d, c, n = self.width, self.sizes.channels, self.grid.tokens
         patch = self.grid.patch[0] * self.grid.patch[1]
-        attention = n * d * patch * c + 3 * n * d * d + 2 * n * n * d + n * d * c
+        is_attention = self.layer.mixing == "attention"
+        mixing = 3 * n * d * d + 2 * n * n * d + n * d * c if is_attention else 2 * n * d * (d + c)
         local = {"none": 0, "pointwise": self.sizes.x * c, "depthwise": self.sizes.x * LOCAL_TAPS}[self.layer.local]
         has_means = self.is_gated and self.layer.strides[0] == self.layer.strides[1]
         means = (3 if self.layer.normalize else 2) * self.sizes.spread if has_means else 0
-        return attention + local + means + self.places_macs()
+        return n * d * patch * c + mixing + local + means + self.places_macs()
 
     def places_macs(self) -> int:
         """Of the matrix that takes tokens to the windows' centres, where one is needed; see inference/attention.py."""
@@ -77,6 +80,9 @@ class _Attention:
         tokens, head = self.grid.tokens * self.width, self.grid.tokens * self.width // self.layer.num_heads
         scores, found = self.grid.tokens**2, tokens - head  # found: by the other heads, when the last one runs
         yield (other, tokens, tokens)
+        if self.layer.mixing == "pointwise":
+            yield (other, tokens, 2 * tokens)
+            return
         yield (other, tokens, found, head, head, scores)
         yield (other, tokens, found, scores, scores)
 

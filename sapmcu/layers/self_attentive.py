@@ -40,6 +40,8 @@ class SelfAttentivePooling2D(Pooling2D):
     window (gain 12 unless said), and the pooled value is multiplied by 2σ(a), where a is what attention finds for the
     window's centre; patches are whole windows then, and nothing is enlarged to the size of x.
 
+    mixing: attention, or pointwise, the control without it: two layers of about as many weights see each token alone.
+
     Source: Chen, Datta, Kundu, Beerel, "Self-Attentive Pooling for Efficient Deep Learning", WACV 2023. There the
     tokens' values are enlarged before the 1×1 convolution that restores the channels; the two commute, and after it
     is cheaper.
@@ -61,6 +63,7 @@ class SelfAttentivePooling2D(Pooling2D):
         position: str = "learned",
         local: str | None = "pointwise",
         attention: str = "weights",
+        mixing: str = "attention",
         gain: float | None = None,
         max_tokens: int = MAX_TOKENS,
         **kwargs: Any,
@@ -68,7 +71,7 @@ class SelfAttentivePooling2D(Pooling2D):
         super().__init__(pool_size, strides, padding, **kwargs)
         self.patch_size = None if patch_size is None else pair(self.name, "patch_size", patch_size)
         self.num_heads, self.embed_dim, self.max_tokens = num_heads, embed_dim, max_tokens
-        self.attention, self.normalize = attention, normalize
+        self.attention, self.mixing, self.normalize = attention, mixing, normalize
         self.gain = float((PICKING_GAIN if attention == "gate" and normalize else 1.0) if gain is None else gain)
         self.restoration, self.position, self.local = restoration, position, local or "none"
         check_options(self)
@@ -121,13 +124,20 @@ class SelfAttentivePooling2D(Pooling2D):
             near_zero = keras.initializers.RandomNormal(stddev=0.02)
             self.row_position = self.add_weight((rows, width // 2), near_zero, name="row_position")
             self.column_position = self.add_weight((columns, width // 2), near_zero, name="column_position")
-        self.queries_keys_values = keras.layers.Dense(3 * width, name="queries_keys_values", **part)
-        self.queries_keys_values.build((None, self.grid.tokens, width))
-        self.projection = keras.layers.Dense(width, name="projection", **part)
-        self.projection.build((None, self.grid.tokens, width))
+        self._build_mixing(width, part)
         self.restoring = keras.layers.Dense(channels, name="restoring", **part)
         self.restoring.build((None, rows, columns, width))
         self.restoring_norm.build((None, rows, columns, channels))
+
+    def _build_mixing(self, width: int, part: dict[str, Any]) -> None:
+        if self.mixing == "pointwise":
+            self.hidden = keras.layers.Dense(2 * width, "relu", name="hidden", **part)
+            self.hidden.build((None, *self.grid.shape, width))
+        else:
+            self.queries_keys_values = keras.layers.Dense(3 * width, name="queries_keys_values", **part)
+            self.queries_keys_values.build((None, self.grid.tokens, width))
+        self.projection = keras.layers.Dense(width, name="projection", **part)
+        self.projection.build((None, *self.grid.shape, 2 * width if self.mixing == "pointwise" else width))
 
     def _build_local(self, channels: int) -> None:
         if self.local_norm is None:
@@ -177,7 +187,9 @@ class SelfAttentivePooling2D(Pooling2D):
         return ops.concatenate([by_row, by_column], axis=-1)
 
     def attend(self, tokens: Any) -> Any:
-        """[N,rows,columns,d] -> the same shape; multi-head self-attention without residual."""
+        """[N,rows,columns,d] -> the same shape; multi-head self-attention without residual, or its control."""
+        if self.mixing == "pointwise":
+            return self.projection(self.hidden(tokens))
         width, heads = self.embed_dim or 0, self.num_heads
         shape = (-1, self.grid.tokens, 3, heads, width // heads)
         mixed = ops.reshape(self.queries_keys_values(ops.reshape(tokens, (-1, self.grid.tokens, width))), shape)
@@ -205,7 +217,7 @@ class SelfAttentivePooling2D(Pooling2D):
 
     def get_config(self) -> dict[str, Any]:
         options = ("patch_size", "num_heads", "embed_dim", "normalize", "restoration", "position", "local")
-        more = ("attention", "gain", "max_tokens")
+        more = ("attention", "mixing", "gain", "max_tokens")
         return {**super().get_config(), **{one: getattr(self, one) for one in (*options, *more)}}
 
     def cost(self, input_shape: Sequence[int | None]) -> PoolingCost:

@@ -68,6 +68,8 @@ def folded_attention(layer: SelfAttentivePooling2D, slope: float, shift: float) 
 
     1/√(d/h) goes into the queries; output projection, restoration and its batch norm are one matrix.
     """
+    if layer.mixing == "pointwise":
+        return _folded_pointwise(layer, slope, shift)
     width, heads, count = layer.embed_dim or 0, layer.num_heads, layer.grid.tokens
     each = width // heads
     matrix, bias = arrays(layer.queries_keys_values.kernel, layer.queries_keys_values.bias)
@@ -91,6 +93,13 @@ def folded_attention(layer: SelfAttentivePooling2D, slope: float, shift: float) 
             return conv(joined, slope * back, slope * back_bias + shift)
 
     return attend
+
+
+def _folded_pointwise(layer: SelfAttentivePooling2D, slope: float, shift: float) -> Function:
+    """`folded_attention` of the control."""
+    matrix, bias = arrays(layer.hidden.kernel, layer.hidden.bias)
+    back, back_bias = _restoring(layer)
+    return lambda tokens: conv(tf.nn.relu(conv(tokens, matrix, bias)), slope * back, slope * back_bias + shift)
 
 
 def _restoring(layer: SelfAttentivePooling2D) -> tuple[Array, Array]:

@@ -22,6 +22,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"patch_size": 4, "normalize": False, "restoration": "nearest", "num_heads": 1, "local": None},
     {"patch_size": 3, "restoration": "nearest", "local": "depthwise", "position": "none", "num_heads": 3, "gain": 5},
     {"patch_size": 5, "embed_dim": 8, "num_heads": 4, "normalize": False, "gain": 2},
+    {"patch_size": 4, "mixing": "pointwise"},
 ]
 PLACES = [((12, 12), 2, 2, "valid"), ((11, 14), 4, 4, "same"), ((13, 9), 3, 2, "same"), ((13, 9), (2, 3), 2, "valid")]
 
@@ -190,6 +191,20 @@ def test_default_width_is_even_and_divisible(channels: int, heads: int, width: i
     assert layers.SelfAttentivePooling2D(2, num_heads=heads).width(channels) == width
 
 
+def test_the_control_has_about_as_many_weights_and_mixes_no_tokens() -> None:
+    made = [layers.SelfAttentivePooling2D(2, embed_dim=16, mixing=mixing) for mixing in ("attention", "pointwise")]
+    x = image(16, 16, 8)
+    for layer in made:
+        layer(x)
+    with_attention, without = (layer.count_params() for layer in made)
+    assert with_attention - without == 16  # biases
+    tokens = np.random.default_rng(1).normal(size=(1, *made[1].grid.shape, 16)).astype(np.float32)
+    changed = tokens.copy()
+    changed[0, 0, 0] += 1
+    differs = [(np.asarray(layer.attend(tokens)) != np.asarray(layer.attend(changed))).any(-1) for layer in made]
+    assert differs[0].all() and differs[1].sum() == 1
+
+
 def test_position_tells_tokens_apart() -> None:
     """Attention alone can't: on a constant image all its logits are equal."""
     x = np.ones((1, 8, 8, 4), np.float32)
@@ -229,6 +244,7 @@ def test_a_subclassed_model_trains_every_weight_of_it() -> None:
         ({"num_heads": 1.5}, "sap has num_heads=1.5"),
         ({"patch_size": 0}, "sap has patch_size=0"),
         ({"restoration": "cubic"}, "sap has restoration='cubic'"),
+        ({"mixing": "none"}, "sap has mixing='none'"),
         ({"attention": "both"}, "sap has attention='both'"),
         ({"attention": "gate", "local": None}, "sap has attention='gate' and no local term"),
         ({"position": "sine"}, "sap has position='sine'"),
