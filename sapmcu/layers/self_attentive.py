@@ -195,7 +195,8 @@ class SelfAttentivePooling2D(Pooling2D):
         mixed = ops.reshape(self.queries_keys_values(ops.reshape(tokens, (-1, self.grid.tokens, width))), shape)
         queries, keys, values = (ops.transpose(mixed[:, :, one], (0, 2, 1, 3)) for one in range(3))
         scores = ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2))) / math.sqrt(width // heads)
-        attention = ops.cast(ops.softmax(ops.cast(scores, "float32"), axis=-1), values.dtype)
+        scores = ops.cast(scores, "float32")  # not ops.softmax, which warns where there is one token
+        attention = ops.cast(ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True)), values.dtype)
         found = ops.transpose(ops.matmul(attention, values), (0, 2, 1, 3))
         return self.projection(ops.reshape(found, (-1, *self.grid.shape, width)))
 

@@ -205,6 +205,15 @@ def test_the_control_has_about_as_many_weights_and_mixes_no_tokens() -> None:
     assert differs[0].all() and differs[1].sum() == 1
 
 
+@pytest.mark.parametrize("attention", ["weights", "gate"])
+def test_one_token_attends_to_itself_without_a_warning(attention: str) -> None:
+    model = pooling_model("sap", (4, 4, 4), 4, patch_size=4, attention=attention)
+    layer = model.get_layer("pool")
+    tokens = layer.tokens(image(4, 4, 4))
+    _, _, values = np.split(np.asarray(layer.queries_keys_values(tokens)), 3, axis=-1)
+    np.testing.assert_allclose(layer.attend(tokens), layer.projection(values), atol=1e-6)
+
+
 def test_position_tells_tokens_apart() -> None:
     """Attention alone can't: on a constant image all its logits are equal."""
     x = np.ones((1, 8, 8, 4), np.float32)
