@@ -16,6 +16,7 @@ from sapmcu.lower.table import LOWER, LoweringError
 from sapmcu.plan.live import live_bytes
 from sapmcu.plan.native import plan_arena
 from sapmcu.plan.order import find_order
+from sapmcu.plan.tflm.buffers import OFFLINE_METADATA
 
 HINT = "--engine tflm runs it"
 
@@ -72,8 +73,10 @@ def order_graph(graph: Graph) -> tuple[Graph, bool]:
     """The graph with its ops in the order whose activations need the least memory; whether no order needs less.
 
     The file's order stays unless another has a lower peak on the native engine and no higher one on TFLM, where no
-    tensors share memory.
+    tensors share memory; and where the file has a plan of TFLM's arena, which is one of that order.
     """
+    if OFFLINE_METADATA in graph.metadata:
+        return graph, False
     lowered = {}
     for index, op in enumerate(graph.ops):
         with suppress(LoweringError):  # TFLM alone runs such a graph

@@ -17,17 +17,19 @@ MIN_WIDTH = 16
 """States that are kept after each op, however many ops there are."""
 MAX_OPS = 2_000
 """Larger graphs keep the file's order."""
+MAX_STEPS = 10_000_000
+"""Bound on the search where very many ops could be next, in ops that are looked at: a few seconds. Past it, the file's
+order stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """ops: indices into graph.ops as they should run. peak_bytes: of what lives at once, padding between buffers aside.
-
-    is_best: no order has a lower peak; False where the search was cut short.
+    """ops: indices into graph.ops as they should run. peak_bytes: of what lives at once, padding between buffers aside;
+    None where nothing was sought. is_best: no order has a lower peak; False where the search was cut short.
     """
 
     ops: tuple[int, ...]
-    peak_bytes: int
+    peak_bytes: int | None
     is_best: bool
 
 
@@ -74,25 +76,33 @@ def find_order(graph: Graph, lowered: Mapping[int, Lowered]) -> Order:
     """
     as_read = tuple(range(len(graph.ops)))
     is_fixed = any(tensor.is_variable for tensor in graph.tensors.values()) or any(not op.outputs for op in graph.ops)
+    if is_fixed or len(as_read) > MAX_OPS:
+        return Order(as_read, None, False)
     owners, works = _memory(graph, lowered)
     start = _start(owners, works)
     state = start
     for op in as_read:
         state = _after(state, op, (1 << op) - 1, owners, works)
-    if is_fixed or len(as_read) > MAX_OPS:
-        return Order(as_read, state.peak_bytes, False)
-    found, is_best = _search(start, state.peak_bytes, owners, works)
-    return Order(as_read if found is None else _path(found), (found or state).peak_bytes, is_best)
+    best, is_best = state, False
+    while not is_best:  # a search that was cut short goes further where its result is the limit
+        found, is_best = _search(start, best.peak_bytes, owners, works)
+        if found is None:
+            break
+        best = found
+    return Order(_path(best), best.peak_bytes, is_best)
 
 
 def _search(start: _State, limit: int, owners: Sequence[_Owner], works: Sequence[_Work]) -> tuple[_State | None, bool]:
     """(all ops run with a peak below limit, whether all such orders were covered)."""
     width = max(MIN_WIDTH, TRANSITIONS // max(len(works), 1))
     layer = {0: start}
-    is_whole = True
+    is_whole, steps = True, 0
     for _ in works:
         following: dict[int, _State] = {}
         for done, state in layer.items():
+            steps += len(state.ready) ** 2
+            if steps > MAX_STEPS:
+                return None, False
             for op in state.ready:
                 after = _after(state, op, done, owners, works)
                 known = following.get(done | 1 << op)

@@ -18,6 +18,7 @@ from sapmcu.lower import lower_graph, order_graph
 from sapmcu.plan import order as order_module
 from sapmcu.plan.live import live_bytes
 from sapmcu.plan.order import find_order
+from sapmcu.plan.tflm.buffers import OFFLINE_METADATA
 from sapmcu.reference import run_graph
 
 
@@ -86,6 +87,20 @@ def test_the_order_of_the_file_stays_where_none_is_better() -> None:
     again, is_best = order_graph(ordered)
     assert again is ordered
     assert is_best
+
+
+def test_a_file_with_a_plan_of_the_arena_keeps_its_order() -> None:
+    graph = replace(branches(), metadata={OFFLINE_METADATA: bytes(40)})
+    assert order_graph(graph) == (graph, False)
+
+
+@pytest.mark.parametrize("count", [300, 2_000, 20_000])
+def test_a_wide_graph_of_very_many_ops_keeps_its_order_and_ends(count: int) -> None:
+    """All could be next at any time: a file of a stranger must not make the search run for minutes."""
+    tensors = {name: Tensor(name, (64,), DType.INT8) for name in ("x", *(f"t{index}" for index in range(count)))}
+    made = tuple(ops.Opaque(("x",), (f"t{index}",), "ADD_N", 1) for index in range(count))
+    found = find_order(Graph("wide", tensors, made, ("x",), ("t0",)), {})
+    assert found.ops == tuple(range(count))
 
 
 def test_a_search_that_is_cut_short_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
