@@ -75,9 +75,14 @@ def test_a_hang_is_ended(child: Child) -> None:
     assert child.process is None
 
 
-def test_a_hang_of_the_converter_is_a_failed_tool() -> None:
-    with pytest.raises(ToolError, match=r"the converter took over 0 s on this model") as caught:
-        isolated.call(HEADER, "absent", timeout_s=0)
+def test_a_hang_of_the_converter_is_a_failed_tool(tmp_path: Path) -> None:
+    with pytest.raises(UserError):
+        isolated.call(HEADER, damaged(tmp_path))
+    process = isolated._child().process
+    assert process is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    with pytest.raises(ToolError, match=r"the converter took over 0\.1 s on this model") as caught:
+        isolated.call(HEADER, damaged(tmp_path), timeout_s=0.1)
     assert caught.value.exit_code == 3
 
 
