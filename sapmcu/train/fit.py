@@ -22,6 +22,7 @@ from sapmcu.train.backend import Backend
 from sapmcu.train.batches import count_batches, epoch_batches
 from sapmcu.train.checkpoint import HINT, Checkpoint, load_checkpoint, save_checkpoint
 from sapmcu.train.data import Split
+from sapmcu.train.fused_norm import fuse_normalizations
 from sapmcu.train.recipe import Augmentation, Training
 
 EVALUATION_BATCH = 100
@@ -113,6 +114,7 @@ class _Fitting:
 
     def __init__(self, backend: Backend, model: Any, job: Job) -> None:
         self.backend, self.model, self.job = backend, model, job
+        fuse_normalizations(backend, model)
         self.steps = count_batches(len(job.train), job.training.batch)
         self.optimizer = make_optimizer(backend, job.training, self.steps)
         self.optimizer.build(model.trainable_variables)

@@ -23,7 +23,7 @@ from sapmcu.isolated import silent
 from sapmcu.quantize.samples import load_samples
 from sapmcu.train.backend import load_backend
 from sapmcu.train.fit import Job, best_row, compile_predict, evaluate, fit
-from sapmcu.train.recipe import Recipe, Training
+from sapmcu.train.recipe import Recipe, Training, load_recipe
 from sapmcu.train.training import build_network, train
 
 pytestmark = pytest.mark.needs("tensorflow")
@@ -161,9 +161,9 @@ def test_learning_rate_rises_and_falls(trained: Trained) -> None:
 
 
 def test_infinite_loss_gets_a_sentence(tmp_path: Path) -> None:
-    recipe = small_recipe(
-        tmp_path, ("learning_rate = 0.01", 'learning_rate = 100\noptimizer = "sgd"\nwarmup_epochs = 0')
-    )
+    exponential = NETWORK.replace('keras.layers.ReLU(name="relu")', 'keras.layers.Activation("exponential")')
+    fast = RECIPE.replace("learning_rate = 0.01", 'learning_rate = 100\noptimizer = "sgd"\nwarmup_epochs = 0')
+    recipe = load_recipe(write_recipe(tmp_path, fast, network=exponential))
     with pytest.raises(UserError, match="the loss became infinite in epoch") as caught:
         train(recipe, tmp_path / "out", silent, splits=blobs())
     assert "lower learning_rate" in str(caught.value.hint)
