@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ops row by row: what each step reads and writes, and a plan that interleaves the steps of several ops.
+
+A store is memory for the rows of one activation: of a graph's tensor, of a copy of it that is computed once more, or
+of sums that an op keeps from row to row. Rows of a store may lie anywhere, each by itself; a ring of line buffers is a
+store whose row r + n lies where row r lay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sapmcu.ir.native import Constant, FunctionRef, Params
+
+
+@dataclass(frozen=True, slots=True)
+class RowReads:
+    """What step o reads of a store: rows o · stride − before + k · dilation, k = 0..window−1.
+
+    rows, row_bytes: of the store as this op sees it. A k whose row is outside of 0..rows−1 reads zero_row. is_whole:
+    each step reads all rows, which lie together then (window = 1 pointer, to the first).
+    offset_bytes: where in each row the op's columns begin.
+    """
+
+    store: str
+    rows: int
+    row_bytes: int
+    window: int = 1
+    stride: int = 1
+    dilation: int = 1
+    before: int = 0
+    is_whole: bool = False
+    offset_bytes: int = 0
+    zero_row: Constant | None = None
+
+    def of_step(self, step: int) -> range:
+        """The rows inside that step `step` reads."""
+        if self.is_whole:
+            return range(self.rows)
+        first = step * self.stride - self.before
+        wanted = range(first, first + (self.window - 1) * self.dilation + 1, self.dilation)
+        inside = [row for row in wanted if 0 <= row < self.rows]
+        return range(inside[0], inside[-1] + 1, self.dilation) if inside else range(0)
+
+
+@dataclass(frozen=True, slots=True)
+class RowForm:
+    """An op, or a part of one, as steps: step o calls kernel(params, rows, y, scratch) once.
+
+    op: its index in the graph. rows holds the pointers of all reads, in their order: `window` for each. y is row o of
+    `store` (rows, row_bytes), offset_bytes into it. is_update: all steps write row 0, and from the second on read it,
+    too: sums over rows. A form of a graph's input has no kernel and no reads: the application delivers its rows.
+    macs: of one step.
+    """
+
+    op: int
+    store: str
+    rows: int
+    row_bytes: int
+    steps: int
+    reads: tuple[RowReads, ...] = ()
+    kernel: FunctionRef | None = None
+    params: Params | None = None
+    scratch_bytes: int = 0
+    is_update: bool = False
+    offset_bytes: int = 0
+    macs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RowRun:
+    """Steps first..first+count−1 of form `form` of a cascade."""
+
+    form: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """Forms whose steps run interleaved. ops: the graph's ops that they compute, all of them, in the graph's order."""
+
+    ops: tuple[int, ...]
+    forms: tuple[RowForm, ...]
+    runs: tuple[RowRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """offset_bytes: of each row in the arena."""
+
+    row_bytes: int
+    offset_bytes: tuple[int, ...]
+
+    @property
+    def is_together(self) -> bool:
+        """Whether the rows lie one behind the other, as a tensor does."""
+        first = self.offset_bytes[0]
+        return all(offset == first + row * self.row_bytes for row, offset in enumerate(self.offset_bytes))
+
+
+@dataclass(frozen=True, slots=True)
+class CascadePlan:
+    """parts: cascades, and indices of ops that run whole, in the order of running. stores: by name.
+
+    A tensor that a whole op reads or writes, and the graph's inputs and outputs unless they come and go by rows, lie
+    together. scratch_offset_bytes: by op, of whole ops and of forms. bound_bytes: the most bytes that live at any step;
+    no places for this order of steps need less.
+    """
+
+    parts: tuple[Cascade | int, ...]
+    stores: Mapping[str, Store]
+    scratch_offset_bytes: Mapping[int, int]
+    arena_bytes: int
+    bound_bytes: int
+    macs: int
