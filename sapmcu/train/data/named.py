@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sapmcu.errors import UserError
 from sapmcu.quantize.datasets import FASHION_CLASSES, load_digits, load_fashion_mnist
 from sapmcu.train.data.interpolation import resized_images
-from sapmcu.train.data.scenes import ITEM, MAX_SIZE, MIN_SIZE, make_scenes
+from sapmcu.train.data.scenes import ITEM, MAX_SIZE, MIN_SIZE, Style, largest_item, make_scenes
 from sapmcu.train.data.splits import Part, Split, Splits
 from sapmcu.train.options import whole
 
@@ -31,13 +32,19 @@ class DigitsOptions:
 
 @dataclass(frozen=True)
 class SceneOptions:
-    """size: side in pixels. train, validation, test: how many scenes. seed: another one gives other scenes."""
+    """size: side in pixels. train, validation, test: how many scenes. seed: another one gives other scenes.
+
+    smallest, largest: side of an item in pixels, 0 for the usual largest. distractors: percent of the usual number.
+    """
 
     size: int = whole(96, MIN_SIZE, MAX_SIZE)
     train: int = whole(12_000, 1, 10_000_000)
     validation: int = whole(2_000, 1, 1_000_000)
     test: int = whole(4_000, 1, 1_000_000)
     seed: int = whole(0, 0, 1_000_000)
+    smallest: int = whole(ITEM, ITEM, 192)
+    largest: int = whole(0, 0, 192)
+    distractors: int = whole(100, 0, 100)
 
 
 def fashion_part(part: Part) -> Split:
@@ -72,15 +79,35 @@ def load_digits_splits(_: DigitsOptions) -> Splits:
 
 
 def load_scenes(options: SceneOptions) -> Splits:
-    """Scenes of a part show pictures of the same part of Fashion-MNIST only."""
+    """Scenes of a part show pictures of the same part of Fashion-MNIST only.
+
+    Raises: UserError where the largest item is below the smallest, or doesn't fit into a scene.
+    """
+    style = Style(options.smallest, options.largest, options.distractors)
+    check_style(style, options.size)
     counts = {Part.TRAIN: options.train, Part.VALIDATION: options.validation, Part.TEST: options.test}
 
     def load(part: Part) -> Split:
         items = fashion_part(part)
         number = list(Part).index(part)
         return make_scenes(
-            items.images[..., 0], items.labels, counts[part], options.size, seed=options.seed, part=number
+            items.images[..., 0], items.labels, counts[part], options.size, seed=options.seed, part=number, style=style
         )
 
     origin = f"fashion-scenes, {options.size}×{options.size}, seed {options.seed}"
     return Splits("fashion-scenes", origin, FASHION_CLASSES, load)
+
+
+def check_style(style: Style, size: int) -> None:
+    """An item is up to 9/8 as high as it is wide."""
+    largest = largest_item(style, size)
+    if largest < style.smallest:
+        raise UserError(
+            f"fashion-scenes has a smallest item of {style.smallest} pixels and a largest of {largest}",
+            hint="give largest as well, in the recipe's [data]",
+        )
+    if largest * 9 // 8 > size:
+        raise UserError(
+            f"an item of {largest} pixels, up to {largest * 9 // 8} high, doesn't fit into fashion-scenes of {size}",
+            hint=f"largest is {size * 8 // 9} at the most",
+        )

@@ -6,9 +6,9 @@ class is the scene's label. The distractors are halves and square pieces cut fro
 scale and in the same colours, some of them cut again by the border. So neither size, colour, contrast nor place tells
 the target from the rest; its outline and what lies inside do, and at 28 pixels a side both are as fine as the pixels.
 
-An item's side is 28 pixels (Fashion-MNIST's own) to max(40, 0.45 · size), small ones more often; height and width
-differ by up to 1/8. There are size²/2300 to size²/1150 distractors: 4..8 at 96×96, 21..43 at 224×224. A larger scene
-is a wider view with more in it, not the same picture magnified.
+Unless a style says otherwise, an item's side is 28 pixels (Fashion-MNIST's own) to max(40, 0.45 · size), small ones
+more often; height and width differ by up to 1/8. There are size²/2300 to size²/1150 distractors: 4..8 at 96×96, 21..43
+at 224×224. A larger scene is a wider view with more in it, not the same picture magnified.
 
 Scene i of a part is a function of (seed, part, i, size): whole numbers only, the same bytes on every machine.
 """
@@ -40,6 +40,18 @@ LANES = 1 << 20
 
 
 @dataclass(frozen=True)
+class Style:
+    """smallest, largest: side of an item, in pixels; largest 0: by the scene. distractors: percent of the usual."""
+
+    smallest: int = ITEM
+    largest: int = 0
+    distractors: int = 100
+
+
+USUAL = Style()
+
+
+@dataclass(frozen=True)
 class Layout:
     """What a block of scenes shows: arrays [scenes, items], the target last. Lengths in pixels.
 
@@ -56,7 +68,9 @@ class Layout:
     is_present: Array
 
 
-def make_scenes(pictures: Array, labels: Array, count: int, size: int, *, seed: int, part: int) -> Split:
+def make_scenes(
+    pictures: Array, labels: Array, count: int, size: int, *, seed: int, part: int, style: Style = USUAL
+) -> Split:
     """Scenes 0..count-1.
 
     pictures: uint8 [n,28,28], labels: [n], the items to show. part: number of the part, so that parts differ.
@@ -68,7 +82,7 @@ def make_scenes(pictures: Array, labels: Array, count: int, size: int, *, seed: 
     chosen, boxes = np.empty(count, np.int64), np.empty((count, 4), np.float32)
     for start in range(0, count, BLOCK):
         scenes = np.arange(start, min(start + BLOCK, count), dtype=np.uint64)
-        layout = draw_layout(key, scenes, extents, size)
+        layout = draw_layout(key, scenes, extents, size, style)
         canvases = backgrounds(key, scenes, size)
         for index, canvas in enumerate(canvases):
             boxes[start + index] = draw_items(canvas, layout, index, pictures)
@@ -87,7 +101,7 @@ def picture_boxes(pictures: Array) -> Array:
     return np.stack([*firsts, *ends], axis=-1)
 
 
-def draw_layout(key: int, scenes: Array, extents: Array, size: int) -> Layout:
+def draw_layout(key: int, scenes: Array, extents: Array, size: int, style: Style = USUAL) -> Layout:
     """The parameters of scenes, from their random words. extents: the pictures' boxes."""
     most = size * size // 1150
     lanes = np.arange((most + 1) * FIELDS, dtype=np.uint64).reshape(most + 1, FIELDS)
@@ -98,8 +112,8 @@ def draw_layout(key: int, scenes: Array, extents: Array, size: int) -> Layout:
         return np.asarray(words[..., field] % np.asarray(bound, np.uint64), np.int64)
 
     picture = below(0, len(extents))
-    sides = max(40, 45 * size // 100) - ITEM + 1
-    width = ITEM + np.minimum(below(1, sides), below(2, sides))
+    sides = largest_item(style, size) - style.smallest + 1
+    width = style.smallest + np.minimum(below(1, sides), below(2, sides))
     scale = np.stack([width * (112 + below(3, 33)) // 128, width], axis=-1)
     window = np.where(
         below(4, 2)[..., None] == 0,
@@ -111,9 +125,15 @@ def draw_layout(key: int, scenes: Array, extents: Array, size: int) -> Layout:
     first = np.stack([below(9, size), below(10, size)], axis=-1) - shown // 2
     first[:, -1] = np.stack([below(9, size + 1 - shown[..., 0]), below(10, size + 1 - shown[..., 1])], axis=-1)[:, -1]
     tint = np.stack([96 + below(field, 160) for field in (11, 12, 13)], axis=-1).astype(np.uint16)
-    is_present = np.arange(most + 1) < most // 2 + below(14, most - most // 2 + 1)[:, :1]
+    distractors = most // 2 + below(14, most - most // 2 + 1)[:, :1]
+    is_present = np.arange(most + 1) < distractors * style.distractors // 100
     is_present[:, -1] = True
     return Layout(picture, window, np.concatenate([first, shown], axis=-1), tint, below(15, 2) == 1, is_present)
+
+
+def largest_item(style: Style, size: int) -> int:
+    """Side in pixels."""
+    return style.largest or max(40, 45 * size // 100)
 
 
 def half_windows(extent: Array, side: Array, more: Array) -> Array:

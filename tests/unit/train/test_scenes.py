@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from data_files import write_fashion
 
+from sapmcu.errors import UserError
 from sapmcu.quantize.datasets import DATA_VARIABLE, load_fashion_mnist
 from sapmcu.train.data import load_splits
 from sapmcu.train.data.counter_random import random_words
 from sapmcu.train.data.scenes import (
     ITEM,
     OPAQUE,
+    Style,
     draw_layout,
     half_windows,
     make_scenes,
@@ -98,6 +100,30 @@ def test_only_the_target_is_whole(items: tuple[np.ndarray, np.ndarray], size: in
     counts = layout.is_present[:, :-1].sum(axis=1)
     most = size * size // 1150
     assert (counts.min(), counts.max()) == (most // 2, most)
+
+
+def test_style_sets_sizes_and_distractors(items: tuple[np.ndarray, np.ndarray]) -> None:
+    style = Style(smallest=48, largest=80, distractors=50)
+    layout = draw_layout(5, np.arange(300, dtype=np.uint64), picture_boxes(items[0]), 96, style)
+    width = layout.place[:, -1, 3]
+    assert (width.min(), width.max()) == (48, 80)
+    counts = layout.is_present[:, :-1].sum(axis=1)
+    assert (counts.min(), counts.max()) == (2, 4)  # of 4..8
+    scenes = make_scenes(*items, 4, 96, seed=0, part=0, style=style)
+    assert (scenes.boxes[:, 2:] - scenes.boxes[:, :2] >= 42).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"smallest": 60}, "a smallest item of 60 pixels and a largest of 43"),
+        ({"largest": 90}, "an item of 90 pixels, up to 101 high, doesn't fit"),
+    ],
+)
+def test_style_that_cannot_be_gets_a_sentence(options: dict[str, int], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence) as caught:
+        load_splits("fashion-scenes", **options)
+    assert "largest" in str(caught.value.hint)
 
 
 def test_half_is_measured_on_the_item() -> None:
