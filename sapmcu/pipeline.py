@@ -76,7 +76,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     check_target(out, force=options.force)
     source = load_source(options.model, progress=progress)
     int8, quantizer, samples = quantize(source, options, progress)
-    as_read = read_tflite(int8, source.path.stem, str(source.path))
+    as_read = read_tflite(int8, source.path.stem, str(source.path), is_quantized_here=quantizer is not None)
     check_full_int8(as_read, source)
     in_file_order, rewrites = rewrite(as_read, options.dump_ir)
     graph, is_order_best = order_graph(in_file_order)
@@ -268,8 +268,9 @@ def memory(path: Path, board: str | None, kernels: str, progress: Progress) -> t
     graph, model_bytes = source.graph, len(source.tflite)
     if source.format is not ModelFormat.TFLITE:
         options = ConvertOptions(path, board or "")
-        int8, _, _ = quantize(source, options, progress)
-        graph, _ = order_graph(rewrite(read_tflite(int8, path.stem, str(path)))[0])
+        int8, quantizer, _ = quantize(source, options, progress)
+        as_read = read_tflite(int8, path.stem, str(path), is_quantized_here=quantizer is not None)
+        graph, _ = order_graph(rewrite(as_read)[0])
         check_full_int8(graph, source)
         model_bytes = len(write_tflite(graph))
     target = (

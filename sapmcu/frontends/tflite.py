@@ -35,8 +35,11 @@ def load_tflite(path: Path) -> Graph:
     return read_tflite(data, path.stem, str(path))
 
 
-def read_tflite(data: bytes, name: str, path: str = "the model") -> Graph:
-    """Read the bytes of a .tflite file. name: what the graph is called; path: what an error calls the file."""
+def read_tflite(data: bytes, name: str, path: str = "the model", *, is_quantized_here: bool = False) -> Graph:
+    """Read the bytes of a .tflite file.
+
+    name: what the graph is called; path: what an error calls the file. is_quantized_here: it comes from our quantizer.
+    """
     if len(data) < 8 or data[4:8] != MAGIC:
         raise UserError(
             f"{path} is not a TFLite file: bytes 4 to 7 are {data[4:8]!r}, not {MAGIC!r}",
@@ -44,7 +47,7 @@ def read_tflite(data: bytes, name: str, path: str = "the model") -> Graph:
         )
     with reading(path):
         graph = _Reader(data, name, path).graph()
-    check_graph(graph, path)
+    check_graph(graph, path, is_quantized_here=is_quantized_here)
     return graph
 
 

@@ -15,14 +15,23 @@ from sapmcu.ir.tflite import op_code
 SHOWN_VIOLATIONS = 10
 
 
-def check_graph(graph: Graph, path: str) -> None:
-    """Raises: UserError with every violation, ten at most. path: what the message calls the model."""
+def check_graph(graph: Graph, path: str, *, is_quantized_here: bool = False) -> None:
+    """Raises: UserError with every violation, ten at most.
+
+    path: what the message calls the model. is_quantized_here: the file was sound, only its int8 form isn't.
+    """
     violations = list(graph_violations(graph))
     if violations:
         more = len(violations) - SHOWN_VIOLATIONS
+        what = "can't be quantized" if is_quantized_here else "is not a valid model"
+        hint = "export the model again; if it runs elsewhere, this is worth a bug report with the file"
+        if is_quantized_here:
+            hint = (
+                "a number that hardly varies gets a scale near 0: train the model first, give samples like its inputs"
+            )
         raise UserError(
-            f"{path} is not a valid model: {violations[0]}",
-            hint="export the model again; if it runs elsewhere, this is worth a bug report with the file",
+            f"{path} {what}: {violations[0]}",
+            hint=hint,
             details=violations[1:SHOWN_VIOLATIONS] + ([f"and {more} more"] if more > 0 else []),
         )
 

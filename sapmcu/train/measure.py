@@ -54,7 +54,8 @@ def measure_int8(
     source = load_source(out / MODEL, progress=progress)
     images, labels = calibration_samples(splits.validation, seed)
     samples = Samples((pixels_to_real(images),), labels, splits.origin, is_guessed=False)
-    as_read = read_tflite(quantize_source(source, samples).tflite, source.path.stem, str(source.path))
+    int8 = quantize_source(source, samples).tflite
+    as_read = read_tflite(int8, source.path.stem, str(source.path), is_quantized_here=True)
     check_full_int8(as_read, source)
     graph, _ = order_graph(rewrite(as_read)[0])
     model = write_tflite(graph)

@@ -43,6 +43,16 @@ def test_violation_is_named(good: str, bad: str, says: str | None) -> None:
     assert caught.value.hint
 
 
+def test_int8_form_that_cannot_be_is_not_blamed_on_the_file() -> None:
+    graph = parse_text(
+        "tensor x [1,3] int8 (1e-9, 0)\ntensor y [1,3] int8 (0.00390625, -128)\ninput x\noutput y\n"
+        "y = Softmax(x, beta=1.0)"
+    )
+    with pytest.raises(UserError, match="^m.keras can't be quantized: op 0 SOFTMAX") as caught:
+        check_graph(graph, "m.keras", is_quantized_here=True)
+    assert "train the model" in str(caught.value.hint)
+
+
 def test_all_violations_are_listed_up_to_ten() -> None:
     many = "\n".join(f"y{i} = Add(nowhere, nowhere, activation=-128..127)" for i in range(15))
     tensors = "\n".join(f"tensor y{i} [1] int8 (0.5, 0)" for i in range(15))
