@@ -131,13 +131,14 @@ def gates(x: Array, weights: Weights, patch: int, heads: int, restoration: str, 
 
 
 def local(x: Array, kernel: Array) -> Array:
-    """A 1×1 convolution [1,1,C,C], or a depthwise one of 3×3 [3,3,C,1]."""
+    """A 1×1 convolution [1,1,C,C], one of 3×3 [3,3,C,C], or a depthwise one of 3×3 [3,3,C,1]."""
     if kernel.shape[0] == 1:
         return x @ kernel[0, 0]
     padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
     height, width = x.shape[:2]
-    taps = (kernel[i, j, :, 0] * padded[i : i + height, j : j + width] for i, j in np.ndindex(3, 3))
-    return np.asarray(sum(taps))
+    shifted = ((kernel[i, j], padded[i : i + height, j : j + width]) for i, j in np.ndindex(3, 3))
+    is_depthwise = kernel.shape[3] == 1
+    return np.asarray(sum(part * taps[:, 0] if is_depthwise else part @ taps for taps, part in shifted))
 
 
 def pool(x: Array, z: Array, pool_size: Any, strides: Any, padding: str, gain: float, *, normalize: bool) -> Array:

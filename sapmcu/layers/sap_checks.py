@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 POSITIONS = ("learned", "none")
 ATTENTIONS = ("weights", "gate")
 MIXINGS = ("attention", "pointwise")
-LOCALS = ("pointwise", "depthwise", "none")
+LOCALS = ("pointwise", "depthwise", "convolution", "none")
 MAX_UNNORMALISED_GAIN = 2.0
 """exp(2) multiplies a map by 7; above, activations and gradients of a network grow layer by layer."""
 
@@ -41,7 +41,7 @@ def check_options(layer: SelfAttentivePooling2D) -> None:
     if layer.attention == "gate" and layer.local == "none":
         raise UserError(
             f"{layer.name} has attention='gate' and no local term, which alone weights pixels then",
-            hint="local is pointwise or depthwise, or take attention='weights'",
+            hint="local is pointwise, depthwise or convolution, or take attention='weights'",
         )
     check_width(layer)
     check_gain(layer)

@@ -14,8 +14,10 @@ from sapmcu.layers.tokens import TokenGrid
 if TYPE_CHECKING:
     from sapmcu.layers.self_attentive import SelfAttentivePooling2D
 
-LOCAL_TAPS = 9
-"""Of the depthwise local term."""
+
+def local_size(local: str) -> int:
+    """Side of the local term's filter, 0 where there is none."""
+    return {"none": 0, "pointwise": 1}.get(local, 3)
 
 
 def sap_cost(layer: SelfAttentivePooling2D, input_shape: Sequence[int | None]) -> PoolingCost:
@@ -36,6 +38,11 @@ class _Attention:
         return self.layer.width(self.sizes.channels)
 
     @property
+    def local_taps(self) -> int:
+        """MACs of the local term for each number of x."""
+        return local_size(self.layer.local) ** 2 * (1 if self.layer.local == "depthwise" else self.sizes.channels)
+
+    @property
     def is_gated(self) -> bool:
         """Whether the window's weights are a gate, not a softmax; see inference/windows.py."""
         return not self.layer.normalize or self.layer.gain <= MAX_UNNORMALISED_GAIN
@@ -44,7 +51,7 @@ class _Attention:
         d, c = self.width, self.sizes.channels
         patch = self.grid.patch[0] * self.grid.patch[1]
         position = sum(self.grid.shape) * d // 2 if self.layer.position == "learned" else 0
-        local = {"none": 0, "pointwise": c * c + 4 * c, "depthwise": (LOCAL_TAPS + 4) * c}[self.layer.local]
+        local = self.local_taps * c + (4 * c if self.layer.local != "none" else 0)
         embedding = patch * c * d + d + 4 * d
         is_attention = self.layer.mixing == "attention"
         mixing = 4 * d * (d + 1) if is_attention else 2 * d * (d + 1) + (2 * d + 1) * d
@@ -55,7 +62,7 @@ class _Attention:
         patch = self.grid.patch[0] * self.grid.patch[1]
         is_attention = self.layer.mixing == "attention"
         mixing = 3 * n * d * d + 2 * n * n * d + n * d * c if is_attention else 2 * n * d * (d + c)
-        local = {"none": 0, "pointwise": self.sizes.x * c, "depthwise": self.sizes.x * LOCAL_TAPS}[self.layer.local]
+        local = self.sizes.x * self.local_taps
         has_means = self.is_gated and self.layer.strides[0] == self.layer.strides[1]
         means = (3 if self.layer.normalize else 2) * self.sizes.spread if has_means else 0
         return n * d * patch * c + mixing + local + means + self.places_macs()

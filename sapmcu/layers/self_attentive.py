@@ -13,7 +13,7 @@ from keras import ops
 from sapmcu.layers.cost import PoolingCost
 from sapmcu.layers.pooling import BATCH_NORM_MOMENTUM, Pooling2D, average, slice_weights, weighted_mean
 from sapmcu.layers.sap_checks import check_grid, check_options
-from sapmcu.layers.sap_cost import sap_cost
+from sapmcu.layers.sap_cost import local_size, sap_cost
 from sapmcu.layers.tokens import TokenGrid, choose_patch, choose_patch_of_windows
 from sapmcu.layers.window import pair
 
@@ -33,8 +33,8 @@ class SelfAttentivePooling2D(Pooling2D):
     patch_size: pixels of a patch; unless said, the smallest with at most 64 tokens. num_heads, embed_dim: of the
     attention; embed_dim is even and divisible by num_heads, unless said the channels, 32 at most. normalize: divide by
     the sum of the window's weights; without it ("nowin"), y = mean(x · weights). restoration: nearest or bilinear.
-    position: learned or none. local: pointwise (1×1 convolution of x), depthwise (3×3) or none; it is added to z.
-    gain: 1 in the paper, 12 in LIP. max_tokens: more are refused.
+    position: learned or none. local: what is added to z: a pointwise (1×1) convolution of x, a convolution (3×3),
+    depthwise (3×3), or none. gain: 1 in the paper, 12 in LIP. max_tokens: more are refused.
 
     attention: what it decides. weights: z, as in the paper. gate: z is the local term alone, which picks within each
     window (gain 12 unless said), and the pooled value is multiplied by 2σ(a), where a is what attention finds for the
@@ -143,10 +143,10 @@ class SelfAttentivePooling2D(Pooling2D):
         if self.local_norm is None:
             return
         part = {"use_bias": False, "name": "local", "dtype": self.dtype_policy}
-        if self.local == "pointwise":
-            self.local_conv = keras.layers.Conv2D(channels, 1, **part)
-        else:
+        if self.local == "depthwise":
             self.local_conv = keras.layers.DepthwiseConv2D(3, padding="same", **part)
+        else:
+            self.local_conv = keras.layers.Conv2D(channels, local_size(self.local), padding="same", **part)
         self.local_conv.build((None, *self.grid.size, channels))
         self.local_norm.build((None, *self.grid.size, channels))
 
@@ -228,7 +228,7 @@ class SelfAttentivePooling2D(Pooling2D):
         axes: dict[int, tuple[int, ...]] = {id(self.embedding.kernel): (2,), id(self.restoring.kernel): (1,)}
         axes |= {id(one): (0,) for one in (self.restoring.bias, *self.restoring_norm.weights)}
         if self.local_norm is not None:
-            axes[id(self.local_conv.kernel)] = (2, 3) if self.local == "pointwise" else (2,)
+            axes[id(self.local_conv.kernel)] = (2,) if self.local == "depthwise" else (2, 3)
             axes |= {id(one): (0,) for one in self.local_norm.weights}
         return self.get_config(), slice_weights(self, axes, kept)
 

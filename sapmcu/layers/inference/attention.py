@@ -140,14 +140,14 @@ def folded_local(layer: SelfAttentivePooling2D, slope: float = 1.0, shift: float
     """x -> slope · (local part of z) + shift; its batch norm goes into the convolution."""
     (kernel,) = arrays(layer.local_conv.kernel)
     scale, offset = norm_scale_shift(layer.local_norm)
-    is_pointwise = layer.local == "pointwise"
-    filters = (kernel * (slope * scale) if is_pointwise else kernel * (slope * scale)[:, None]).astype(np.float32)
+    is_depthwise = layer.local == "depthwise"
+    filters = (kernel * (slope * scale)[:, None] if is_depthwise else kernel * (slope * scale)).astype(np.float32)
     bias = (slope * offset + shift).astype(np.float32)
 
     def local(x: Any) -> Any:
         with tf.name_scope("local"):
-            if is_pointwise:
-                return tf.nn.conv2d(x, filters, 1, "SAME") + bias
-            return tf.nn.depthwise_conv2d(x, filters, (1, 1, 1, 1), "SAME") + bias
+            if is_depthwise:
+                return tf.nn.depthwise_conv2d(x, filters, (1, 1, 1, 1), "SAME") + bias
+            return tf.nn.conv2d(x, filters, 1, "SAME") + bias
 
     return local

@@ -48,7 +48,7 @@ def test_int8_form_that_cannot_be_is_not_blamed_on_the_file() -> None:
         "tensor x [1,3] int8 (1e-9, 0)\ntensor y [1,3] int8 (0.00390625, -128)\ninput x\noutput y\n"
         "y = Softmax(x, beta=1.0)"
     )
-    with pytest.raises(UserError, match="^m.keras can't be quantized: op 0 SOFTMAX") as caught:
+    with pytest.raises(UserError, match=r"^m\.keras can't be quantized: op 0 SOFTMAX") as caught:
         check_graph(graph, "m.keras", is_quantized_here=True)
     assert "train the model" in str(caught.value.hint)
 
