@@ -7,8 +7,8 @@ PYTEST := $(BIN)/python -m pytest
 DEMO_MODEL ?= models/fashion_mnist/dscnn.h5
 DEMO_BOARD ?= stm32h7
 
-# What a test compiles with and runs, and the data that the models of models/ were trained on.
-APT_TEST := gcc g++ cmake gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm dataset-fashion-mnist
+# What a test compiles with, runs and looks at, and the data that the models of models/ were trained on.
+APT_TEST := gcc g++ cmake chromium gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm dataset-fashion-mnist
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test demo test check golden fuzz bench clean

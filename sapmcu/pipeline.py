@@ -34,11 +34,13 @@ from sapmcu.ir.tflite import op_code
 from sapmcu.lower import lower_graph, order_graph
 from sapmcu.passes import PASSES
 from sapmcu.passes.int8_interface import int8_interface
+from sapmcu.plan.maps import native_map, tflm_map
 from sapmcu.plan.memory import plan_memory
 from sapmcu.plan.tflm.target import target_for
 from sapmcu.quantize.accuracy import measure_accuracy, quantize_inputs
 from sapmcu.quantize.quantizer import check_full_int8, is_full_int8, quantize_source
 from sapmcu.quantize.samples import load_samples, looks_like_pixels
+from sapmcu.report.html import render_html
 from sapmcu.report.json import conversion_json, json_text
 from sapmcu.run.vectors import make_inputs
 
@@ -122,13 +124,14 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         engines=engines,
         native=None if program is None else native_arena(program, in_file_order, graph, is_order_best),
         warnings=(*warnings(samples, graph, memory), *engine_warnings(engines, fit, memory, reason)),
-        files=tuple(sorted([*files, "report.json"])),
+        files=tuple(sorted([*files, "report.html", "report.json"])),
         out=out,
     )
     for warning in result.warnings:
         progress(f"warning: {warning}")
-    report = json_text(conversion_json(result)) + "\n"
-    write_directory(out, {**files, "report.json": report.encode()}, force=options.force)
+    plans = [tflm_map(graph, memory.tflm), *([] if program is None else [native_map(graph, program)])]
+    reports = {"report.json": json_text(conversion_json(result)) + "\n", "report.html": render_html(result, plans)}
+    write_directory(out, {**files, **{name: text.encode() for name, text in reports.items()}}, force=options.force)
     return result
 
 

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of the page below its title, each a piece of HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from sapmcu.ir.conversion import Conversion
+from sapmcu.ir.memory import MemoryReport, OpMemory
+from sapmcu.ir.memory_map import MemoryMap
+from sapmcu.report.html.map_svg import map_svg
+
+Cell = str | int | float
+
+
+def cards(result: Conversion) -> str:
+    """The figures that a reader looks for first."""
+    shown = list(_figures(result))
+    return (
+        '<div class="cards">'
+        + "".join(
+            f'<div class="card"><span>{name}</span><b>{figure}</b><span>{remark}</span></div>'
+            for name, figure, remark in shown
+        )
+        + "</div>"
+    )
+
+
+def _figures(result: Conversion) -> Iterator[tuple[str, str, str]]:
+    memory, accuracy = result.memory, result.accuracy
+    if result.native is not None:
+        yield "SRAM, native engine", f"{result.native.arena_bytes:,}", "bytes of arena, inputs and outputs included"
+    yield "SRAM, TFLM", f"{memory.tflm.required_bytes:,}", f"bytes of arena, {memory.tflm.kernels.value} kernels"
+    yield "Flash, TFLM", f"{memory.flash_bytes:,}", f"bytes, {memory.model_bytes:,} of them the model"
+    yield "Work", f"{memory.macs:,}", f"MACs in {len(memory.ops)} ops"
+    if accuracy is not None and accuracy.int8_accuracy is not None and accuracy.float_accuracy is not None:
+        yield (
+            "Right, int8",
+            f"{accuracy.int8_accuracy:.1%}",
+            f"float {accuracy.float_accuracy:.1%}; {accuracy.samples:,} samples",
+        )
+    if accuracy is not None and accuracy.argmax_agreement is not None:
+        yield "Same class", f"{accuracy.argmax_agreement:.1%}", "int8 and float"
+    yield (
+        "Outputs equal",
+        f"{result.check.vectors} of {result.check.vectors}",
+        f"in every byte: {escape(', '.join(result.check.engines))}",
+    )
+
+
+def warnings(result: Conversion) -> str:
+    return "".join(f'<p class="warning" role="note">{escape(one)}</p>' for one in result.warnings)
+
+
+def maps(plans: Sequence[MemoryMap]) -> str:
+    figures = "".join(
+        f'<div class="figure"><h3>{escape(one.title)}: {one.size_bytes:,} bytes</h3>{map_svg(one)}</div>'
+        for one in plans
+    )
+    legend = "Ops across, addresses up; a box is a tensor while it lives."
+    return f"<h2>Memory over time</h2><p class='faint'>{legend}</p>{figures}"
+
+
+def ops(memory: MemoryReport) -> str:
+    peak = memory.peak
+    headings = ("op", "type", "output", "bytes", "live bytes", "scratch", "MACs", "")
+    rows = [
+        (
+            (
+                one.index,
+                one.type,
+                one.name,
+                one.output_bytes,
+                one.live_bytes,
+                one.scratch_bytes,
+                one.macs,
+                _bar(one, peak),
+            ),
+            "peak" if one is peak else "",
+        )
+        for one in memory.ops
+    ]
+    return f"<h2>Ops</h2>{table(headings, rows, names=(2,), markup=(7,))}"
+
+
+def _bar(one: OpMemory, peak: OpMemory) -> str:
+    share = one.live_bytes / max(peak.live_bytes, 1)
+    return f'<span class="bar" style="width:{6 * share:.2f}rem"></span>'
+
+
+def rewrites(result: Conversion) -> str:
+    """What each pass changed; nothing where none did."""
+    rows = [
+        ((one.name, one.ops_before, one.ops_after, one.tensors_before, one.tensors_after), "")
+        for one in result.rewrites
+        if not one.is_identity
+    ]
+    if not rows:
+        return ""
+    headings = ("rewrite", "ops before", "after", "tensors before", "after")
+    return f"<h2>Rewrites</h2>{table(headings, rows)}"
+
+
+def accuracy(result: Conversion) -> str:
+    """int8 against float; nothing for a model that came in int8."""
+    found = result.accuracy
+    if found is None:
+        return ""
+    rows = [((one.name, round(one.sqnr_db, 1), f"{one.largest_error:.4g}"), "") for one in found.outputs]
+    text = f"<h2>int8 against float</h2><p class='faint'>samples: {escape(found.origin)}</p>"
+    text += table(("output", "SQNR, dB", "largest error"), rows)
+    if found.layers:
+        layers = [((one.op, one.type, one.layer, round(one.sqnr_db, 1)), "") for one in found.layers]
+        text += "<p class='faint'>Ops, the noisiest first:</p>" + table(
+            ("op", "type", "layer", "SQNR, dB"), layers, names=(2,)
+        )
+    return text
+
+
+def board(result: Conversion) -> str:
+    """How TFLM's arena and flash stand on the board."""
+    fit = result.fit
+    rows = [
+        (
+            (
+                "SRAM",
+                fit.sram_region,
+                fit.sram_bytes - fit.sram_left_bytes,
+                fit.sram_bytes,
+                _meter(fit.sram_bytes, fit.sram_left_bytes),
+            ),
+            "",
+        ),
+        (
+            (
+                "flash",
+                "",
+                fit.flash_bytes - fit.flash_left_bytes,
+                fit.flash_bytes,
+                _meter(fit.flash_bytes, fit.flash_left_bytes),
+            ),
+            "",
+        ),
+    ]
+    headings = ("memory", "region", "TFLM needs", "there is", "")
+    return f"<h2>On {escape(fit.board)}</h2>{table(headings, rows, markup=(4,))}"
+
+
+def _meter(size_bytes: int, left_bytes: int) -> str:
+    share = min((size_bytes - left_bytes) / max(size_bytes, 1), 1)
+    state = ' class="over"' if left_bytes < 0 else ""
+    return f'<span class="meter"><i{state} style="width:{100 * share:.1f}%"></i></span>'
+
+
+def origin(result: Conversion) -> str:
+    """What the page is about, to the byte."""
+    shapes = [
+        ((role, one.name, f"{one.dtype} {'×'.join(map(str, one.shape))}", _quantized(one.scale, one.zero_point)), "")
+        for role, interfaces in (("input", result.inputs), ("output", result.outputs))
+        for one in interfaces
+    ]
+    text = table(("", "name", "type", "real number"), shapes, names=(1,))
+    return f"<h2>Interface</h2>{text}<p class='faint'>SHA-256 of model.tflite: <code>{result.sha256}</code></p>"
+
+
+def _quantized(scale: float | None, zero_point: int | None) -> str:
+    return "" if scale is None else f"{scale:.6g} · (q − {zero_point})".replace("− -", "+ ")
+
+
+def table(
+    headings: Sequence[str],
+    rows: Sequence[tuple[Sequence[Cell], str]],
+    *,
+    names: Sequence[int] = (),
+    markup: Sequence[int] = (),
+) -> str:
+    """(cells, class) each. Columns of numbers stand right; names: may be cut short; markup: is HTML already."""
+    first = rows[0][0] if rows else ()
+    numeric = {column for column, cell in enumerate(first) if not isinstance(cell, str)}
+    head = "".join(
+        f'<th scope="col"{_class(column in numeric)}>{escape(text)}</th>' for column, text in enumerate(headings)
+    )
+    body = "".join(
+        f'<tr class="{style}">'
+        + "".join(_cell(cell, column in names, column in markup) for column, cell in enumerate(cells))
+        + "</tr>"
+        for cells, style in rows
+    )
+    return (
+        f'<div class="scroll"><table class="sortable"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def _class(is_number: bool) -> str:
+    return ' class="number"' if is_number else ""
+
+
+def _cell(cell: Cell, is_name: bool, is_markup: bool) -> str:
+    if not isinstance(cell, str):
+        return f'<td class="number" data-value="{cell}">{cell:,}</td>'
+    if is_markup:
+        return f"<td>{cell}</td>"
+    text = escape(cell)
+    return f'<td class="name" title="{text}">{text}</td>' if is_name else f"<td>{text}</td>"
