@@ -56,6 +56,13 @@ def executor(graph: Graph, model: bytes) -> Callable[[Sequence[Sequence[Array]]]
     return with_tflm if any(isinstance(op, Opaque) for op in graph.ops) else with_reference
 
 
+def tracer(graph: Graph) -> Callable[[Sequence[Array]], Mapping[str, Array]] | None:
+    """What gives every tensor with TFLM's bytes: the reference; None where there are ops that only TFLM knows."""
+    if any(isinstance(op, Opaque) for op in graph.ops):
+        return None
+    return lambda inputs: run_graph(graph, inputs)
+
+
 def _run_tflm(model: bytes, graph: Graph, inputs: Sequence[Sequence[Array]]) -> list[Vector]:
     outputs = tflm_host.invoke(model, inputs, len(graph.outputs))
     return [

@@ -18,7 +18,7 @@ from sapmcu.emit.firmware import Deployment, emit_firmware
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.tflite import write_tflite
 from sapmcu.errors import UserError
-from sapmcu.execution import check_execution, executor
+from sapmcu.execution import check_execution, executor, tracer
 from sapmcu.frontends.source import load_source
 from sapmcu.frontends.tflite import read_tflite
 from sapmcu.ir.build import Engine
@@ -96,7 +96,10 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     if samples is not None and not samples.is_guessed:
         progress(f"comparing int8 with float on {len(samples)} samples")
         accuracy = measure_accuracy(
-            source, graph, model, samples, execute=executor(graph, model), per_layer=options.per_layer
+            *(source, graph, model, samples),
+            execute=executor(graph, model),
+            trace=tracer(graph),
+            per_layer=options.per_layer,
         )
     files = {
         "model.tflite": model,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -20,6 +20,8 @@ from sapmcu.quantize.layers import layer_name
 
 Execute = Callable[[Sequence[Sequence[Array]]], Sequence[Sequence[Array]]]
 """Run the int8 model on each set of inputs, int8; returns a set of outputs for each."""
+Trace = Callable[[Sequence[Array]], Mapping[str, Array]]
+"""Run the int8 model on one set of inputs; returns every tensor by name."""
 
 MAX_SQNR_DB = 200.0
 PER_LAYER_SAMPLES = 32
@@ -53,12 +55,14 @@ def measure_accuracy(
     samples: Samples,
     *,
     execute: Execute | None = None,
+    trace: Trace | None = None,
     per_layer: bool = False,
 ) -> Accuracy:
     """Run both models on all samples.
 
     source: the float model. quantized, model: the int8 one, as graph and as file; its inputs and outputs are in the
-    order of the float model's. execute: what runs the int8 model; LiteRT's reference kernels where None.
+    order of the float model's. execute, trace: what runs the int8 model; LiteRT's reference kernels where None, which
+    differ from TFLM's in some ops (SUM is wrong in them).
     """
     expected = run_litert(source.tflite, list(samples.batches()))
     int8_inputs = [quantize_inputs(quantized, batch) for batch in samples.batches()]
@@ -74,7 +78,9 @@ def measure_accuracy(
         argmax_agreement=agreement,
         float_accuracy=float_accuracy,
         int8_accuracy=int8_accuracy,
-        layers=measure_layers(source, quantized, model, samples) if per_layer else (),
+        layers=measure_layers(source, quantized, trace or _litert_trace(model, quantized), samples)
+        if per_layer
+        else (),
     )
 
 
@@ -132,9 +138,9 @@ def dequantize_array(array: Array, tensor: Tensor) -> Array:
     return (array.astype(np.float64) - tensor.zero_point) * tensor.scale
 
 
-def measure_layers(source: Source, quantized: Graph, model: bytes, samples: Samples) -> tuple[LayerAccuracy, ...]:
+def measure_layers(source: Source, quantized: Graph, trace: Trace, samples: Samples) -> tuple[LayerAccuracy, ...]:
     """The noise at each op's output that both models have under the same name, worst first."""
-    real, approximate = Stepper(source.tflite, source.graph), Stepper(model, quantized)
+    real = Stepper(source.tflite, source.graph)
     pairs = [
         (index, name)
         for index, op in enumerate(quantized.ops)
@@ -144,9 +150,9 @@ def measure_layers(source: Source, quantized: Graph, model: bytes, samples: Samp
     noises = [Noise() for _ in pairs]
     for batch in islice(samples.batches(), PER_LAYER_SAMPLES):
         real.run(batch)
-        approximate.run(quantize_inputs(quantized, batch))
+        approximate = trace(quantize_inputs(quantized, batch))
         for (_, name), noise in zip(pairs, noises, strict=True):
-            noise.add(real.value(name), dequantize_array(approximate.value(name), quantized.tensors[name]))
+            noise.add(real.value(name), dequantize_array(approximate[name], quantized.tensors[name]))
     public = _public_outputs(source)
     found = [
         LayerAccuracy(
@@ -155,6 +161,16 @@ def measure_layers(source: Source, quantized: Graph, model: bytes, samples: Samp
         for (index, name), noise in zip(pairs, noises, strict=True)
     ]
     return tuple(sorted(found, key=lambda one: (one.sqnr_db, one.op)))
+
+
+def _litert_trace(model: bytes, quantized: Graph) -> Trace:
+    stepper = Stepper(model, quantized)
+
+    def trace(values: Sequence[Array]) -> Mapping[str, Array]:
+        stepper.run(values)
+        return {name: stepper.value(name) for op in quantized.ops for name in op.outputs}
+
+    return trace
 
 
 class Stepper:
