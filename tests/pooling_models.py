@@ -27,7 +27,6 @@ def shake(layer: Any, seed: int = 0) -> None:
 
 
 def named_weights(layer: Any) -> dict[str, np.ndarray[Any, Any]]:
-    """`part/variable`, or `variable` of the layer itself -> float64."""
-    return {
-        variable.path.removeprefix(f"{layer.name}/"): np.asarray(variable, np.float64) for variable in layer.weights
-    }
+    """`part/variable`, or `variable` of the layer itself -> float64; `residual` where SAP has it."""
+    weights = {one.path.removeprefix(f"{layer.name}/"): np.asarray(one, np.float64) for one in layer.weights}
+    return {**weights, "residual": np.ones(())} if getattr(layer, "residual", False) else weights

@@ -95,8 +95,10 @@ def attended(x: Array, weights: Weights, patch: int, heads: int) -> Array:
         tokens[..., half:] += weights["column_position"][None]
     if "hidden/kernel" in weights:  # the control
         hidden = np.maximum(tokens @ weights["hidden/kernel"] + weights["hidden/bias"], 0)
-        return np.asarray(hidden @ weights["projection/kernel"] + weights["projection/bias"])
-    return attention(tokens.reshape(-1, tokens.shape[2]), weights, heads).reshape(tokens.shape)
+        found = np.asarray(hidden @ weights["projection/kernel"] + weights["projection/bias"])
+    else:
+        found = attention(tokens.reshape(-1, tokens.shape[2]), weights, heads).reshape(tokens.shape)
+    return tokens + found if "residual" in weights else found
 
 
 def restored(found: Array, weights: Weights) -> Array:

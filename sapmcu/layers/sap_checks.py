@@ -36,8 +36,9 @@ def check_options(layer: SelfAttentivePooling2D) -> None:
         value = getattr(layer, option)
         if value is not None and (not isinstance(value, int) or value < 1):
             raise UserError(f"{layer.name} has {option}={value!r}", hint=f"{option} is a whole number above 0")
-    if not isinstance(layer.normalize, bool):
-        raise UserError(f"{layer.name} has normalize={layer.normalize!r}", hint="normalize is True or False")
+    for option in ("normalize", "residual"):
+        if not isinstance(value := getattr(layer, option), bool):
+            raise UserError(f"{layer.name} has {option}={value!r}", hint=f"{option} is True or False")
     if layer.attention == "gate" and layer.local == "none":
         raise UserError(
             f"{layer.name} has attention='gate' and no local term, which alone weights pixels then",

@@ -63,6 +63,7 @@ class _Attention:
         is_attention = self.layer.mixing == "attention"
         mixing = 3 * n * d * d + 2 * n * n * d + n * d * c if is_attention else 2 * n * d * (d + c)
         local = self.sizes.x * self.local_taps
+        mixing += n * d * c if self.layer.residual else 0
         has_means = self.is_gated and self.layer.strides[0] == self.layer.strides[1]
         means = (3 if self.layer.normalize else 2) * self.sizes.spread if has_means else 0
         return n * d * patch * c + mixing + local + means + self.places_macs()

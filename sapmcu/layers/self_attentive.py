@@ -41,6 +41,7 @@ class SelfAttentivePooling2D(Pooling2D):
     window's centre; patches are whole windows then, and nothing is enlarged to the size of x.
 
     mixing: attention, or pointwise, the control without it: two layers of about as many weights see each token alone.
+    residual: add each token to what is found for it; not in the paper.
 
     Source: Chen, Datta, Kundu, Beerel, "Self-Attentive Pooling for Efficient Deep Learning", WACV 2023. There the
     tokens' values are enlarged before the 1×1 convolution that restores the channels; the two commute, and after it
@@ -64,6 +65,7 @@ class SelfAttentivePooling2D(Pooling2D):
         local: str | None = "pointwise",
         attention: str = "weights",
         mixing: str = "attention",
+        residual: bool = False,
         gain: float | None = None,
         max_tokens: int = MAX_TOKENS,
         **kwargs: Any,
@@ -71,7 +73,7 @@ class SelfAttentivePooling2D(Pooling2D):
         super().__init__(pool_size, strides, padding, **kwargs)
         self.patch_size = None if patch_size is None else pair(self.name, "patch_size", patch_size)
         self.num_heads, self.embed_dim, self.max_tokens = num_heads, embed_dim, max_tokens
-        self.attention, self.mixing, self.normalize = attention, mixing, normalize
+        self.attention, self.mixing, self.residual, self.normalize = attention, mixing, residual, normalize
         self.gain = float((PICKING_GAIN if attention == "gate" and normalize else 1.0) if gain is None else gain)
         self.restoration, self.position, self.local = restoration, position, local or "none"
         check_options(self)
@@ -187,9 +189,12 @@ class SelfAttentivePooling2D(Pooling2D):
         return ops.concatenate([by_row, by_column], axis=-1)
 
     def attend(self, tokens: Any) -> Any:
-        """[N,rows,columns,d] -> the same shape; multi-head self-attention without residual, or its control."""
-        if self.mixing == "pointwise":
-            return self.projection(self.hidden(tokens))
+        """[N,rows,columns,d] -> the same shape: what is found for each token, and the token itself where residual."""
+        found = self.projection(self.hidden(tokens) if self.mixing == "pointwise" else self.mix(tokens))
+        return tokens + found if self.residual else found
+
+    def mix(self, tokens: Any) -> Any:
+        """[N,rows,columns,d] -> the same shape; multi-head self-attention before its output projection."""
         width, heads = self.embed_dim or 0, self.num_heads
         shape = (-1, self.grid.tokens, 3, heads, width // heads)
         mixed = ops.reshape(self.queries_keys_values(ops.reshape(tokens, (-1, self.grid.tokens, width))), shape)
@@ -198,7 +203,7 @@ class SelfAttentivePooling2D(Pooling2D):
         scores = ops.cast(scores, "float32")  # not ops.softmax, which warns where there is one token
         attention = ops.cast(ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True)), values.dtype)
         found = ops.transpose(ops.matmul(attention, values), (0, 2, 1, 3))
-        return self.projection(ops.reshape(found, (-1, *self.grid.shape, width)))
+        return ops.reshape(found, (-1, *self.grid.shape, width))
 
     def restore(self, tokens: Any, training: bool | None = None) -> Any:
         """[N,rows,columns,d] -> [N,rows,columns,C]."""
@@ -218,7 +223,7 @@ class SelfAttentivePooling2D(Pooling2D):
 
     def get_config(self) -> dict[str, Any]:
         options = ("patch_size", "num_heads", "embed_dim", "normalize", "restoration", "position", "local")
-        more = ("attention", "mixing", "gain", "max_tokens")
+        more = ("attention", "mixing", "residual", "gain", "max_tokens")
         return {**super().get_config(), **{one: getattr(self, one) for one in (*options, *more)}}
 
     def cost(self, input_shape: Sequence[int | None]) -> PoolingCost:

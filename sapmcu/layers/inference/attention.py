@@ -5,7 +5,7 @@ products and a softmax for each head, an enlargement and a sum."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,8 +89,7 @@ def folded_attention(layer: SelfAttentivePooling2D, slope: float, shift: float) 
                 attention = tf.nn.softmax(tf.matmul(queries, keys, transpose_b=True))
                 found.append(tf.reshape(tf.matmul(attention, values), (-1, *layer.grid.shape, each)))
         with tf.name_scope("restoring"):
-            joined = found[0] if heads == 1 else tf.concat(found, axis=3)
-            return conv(joined, slope * back, slope * back_bias + shift)
+            return conv(_joined(layer, found, tokens), slope * back, slope * back_bias + shift)
 
     return attend
 
@@ -99,15 +98,28 @@ def _folded_pointwise(layer: SelfAttentivePooling2D, slope: float, shift: float)
     """`folded_attention` of the control."""
     matrix, bias = arrays(layer.hidden.kernel, layer.hidden.bias)
     back, back_bias = _restoring(layer)
-    return lambda tokens: conv(tf.nn.relu(conv(tokens, matrix, bias)), slope * back, slope * back_bias + shift)
+
+    def find(tokens: Any) -> Any:
+        hidden = tf.nn.relu(conv(tokens, matrix, bias))
+        return conv(_joined(layer, [hidden], tokens), slope * back, slope * back_bias + shift)
+
+    return find
+
+
+def _joined(layer: SelfAttentivePooling2D, found: Sequence[Any], tokens: Any) -> Any:
+    """What `_restoring` takes, side by side."""
+    parts = [*found, tokens] if layer.residual else found
+    return parts[0] if len(parts) == 1 else tf.concat(parts, axis=3)
 
 
 def _restoring(layer: SelfAttentivePooling2D) -> tuple[Array, Array]:
-    """Output projection, channel restoration and batch norm as one matrix and bias."""
+    """Output projection, channel restoration and batch norm as one matrix and bias; tokens skip the projection."""
     projection, projection_bias = arrays(layer.projection.kernel, layer.projection.bias)
     matrix, bias = arrays(layer.restoring.kernel, layer.restoring.bias)
     scale, offset = norm_scale_shift(layer.restoring_norm)
-    return projection @ matrix * scale, (projection_bias @ matrix + bias) * scale + offset
+    back = projection @ matrix
+    back = np.concatenate([back, matrix]) if layer.residual else back
+    return back * scale, (projection_bias @ matrix + bias) * scale + offset
 
 
 def enlarged(tokens: Any, grid: TokenGrid, restoration: str) -> Any:

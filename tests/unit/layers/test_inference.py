@@ -39,8 +39,8 @@ EXACT: list[tuple[str, dict[str, Any]]] = [
     ("sap", {}),
     ("sap", {"restoration": "nearest", "local": "depthwise", "num_heads": 1, "patch_size": 3}),
     ("sap", {"local": None, "position": "none", "gain": 12}),
-    ("sap", {"attention": "gate", "mixing": "pointwise"}),
-    ("sap", {"attention": "gate", "local": "convolution"}),
+    ("sap", {"attention": "gate", "mixing": "pointwise", "residual": True}),
+    ("sap", {"attention": "gate", "local": "convolution", "residual": True}),
     ("sap", {"attention": "gate", "restoration": "nearest", "local": "depthwise", "gain": 3}),
     ("lip", {}),
     ("soft", {}),
@@ -110,7 +110,7 @@ COSTS = [
     ("sap", {"gain": 4, "num_heads": 4, "local": "depthwise", "patch_size": 4}, ((16, 16), 2, 2)),
     ("sap", {"attention": "gate"}, ((16, 16), 4, 4)),
     ("sap", {"attention": "gate", "mixing": "pointwise"}, ((16, 16), 4, 4)),
-    ("sap", {"attention": "gate", "local": "convolution"}, ((32, 32), 2, 2)),
+    ("sap", {"attention": "gate", "local": "convolution", "residual": True}, ((32, 32), 2, 2)),
     ("sap", {"attention": "gate", "gain": 1}, ((13, 15), 3, 2)),
 ]
 

@@ -23,6 +23,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"patch_size": 3, "restoration": "nearest", "local": "depthwise", "position": "none", "num_heads": 3, "gain": 5},
     {"patch_size": 5, "embed_dim": 8, "num_heads": 4, "normalize": False, "gain": 2},
     {"patch_size": 4, "mixing": "pointwise", "local": "convolution"},
+    {"patch_size": 4, "residual": True},
 ]
 PLACES = [((12, 12), 2, 2, "valid"), ((11, 14), 4, 4, "same"), ((13, 9), 3, 2, "same"), ((13, 9), (2, 3), 2, "valid")]
 
@@ -42,7 +43,7 @@ def test_layer_equals_the_numpy_transcription(options: Any, size: Any, pool: Any
 
 GATES: list[tuple[dict[str, Any], Any, int, int, str]] = [
     ({}, (16, 16), 2, 2, "valid"),
-    ({"restoration": "nearest", "gain": 1, "local": "convolution"}, (16, 12), 4, 4, "valid"),
+    ({"restoration": "nearest", "gain": 1, "local": "convolution", "residual": True}, (16, 12), 4, 4, "valid"),
     ({"patch_size": 8, "num_heads": 1, "local": "depthwise"}, (16, 16), 4, 4, "valid"),
     ({"patch_size": 5, "normalize": False}, (13, 9), 3, 2, "same"),
     ({"patch_size": 5, "restoration": "nearest"}, (13, 9), 3, 2, "valid"),
