@@ -6,14 +6,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sapmcu.ir.measure import ACCURACY
+
 
 @dataclass(frozen=True)
 class ResultRow:
-    """One run. pooling: its name in the grid; kind and options: what it is. Accuracies are shares of the whole part.
+    """One run. pooling: its name in the grid; kind and options: what it is. Accuracies are of the whole part: shares
+    that are right, or, where `measure` says so, a detector's mean average precision (sapmcu.ir.measure).
 
     tflm_sram_bytes: TFLM's arena, CMSIS-NN kernels. native_sram_bytes: the native engine's, None where it can't run
     the network (native_refusal). flash_bytes: model_bytes and TFLM's code, an estimate. agreement: share of the test
-    pictures that float and int8 put in the same class. seconds: of training.
+    pictures that float and int8 put in the same class, None of a detector. seconds: of training.
     """
 
     name: str
@@ -35,8 +38,9 @@ class ResultRow:
     validation_accuracy: float
     float_test_accuracy: float
     int8_test_accuracy: float
-    agreement: float
+    agreement: float | None
     seconds: float
+    measure: str = ACCURACY
 
 
 @dataclass(frozen=True)

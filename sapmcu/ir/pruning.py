@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from sapmcu.errors import UserError
+from sapmcu.ir.measure import ACCURACY
 
 
 class Criterion(StrEnum):
@@ -85,8 +86,9 @@ class ModelSize:
 
 @dataclass(frozen=True, slots=True)
 class FineTuning:
-    """How a smaller model was trained further. Shares of the validation pictures that are classified right: by the
-    whole model, the pruned one, and the one that was trained for some epochs then (its best epoch's).
+    """How a smaller model was trained further. Shares of the validation pictures that are classified right, or what
+    else `measure` says (sapmcu.ir.measure): by the whole model, the pruned one, and the one that was trained for some
+    epochs then (its best epoch's).
     """
 
     recipe: str
@@ -94,6 +96,7 @@ class FineTuning:
     whole_accuracy: float
     pruned_accuracy: float
     tuned_accuracy: float
+    measure: str = ACCURACY
 
 
 @dataclass(frozen=True, slots=True)

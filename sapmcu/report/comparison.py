@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sapmcu.ir.comparison import Comparison, ResultRow
+from sapmcu.ir.measure import ACCURACY, MEASURE_TITLES
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Summary:
     validation_accuracy: Spread
     float_test_accuracy: Spread
     int8_test_accuracy: Spread
-    agreement: Spread
+    agreement: Spread | None
+    measure: str = ACCURACY
 
 
 def summarize(rows: Sequence[ResultRow]) -> tuple[Summary, ...]:
@@ -51,11 +53,8 @@ def summarize(rows: Sequence[ResultRow]) -> tuple[Summary, ...]:
 
 
 def _summary(rows: Sequence[ResultRow]) -> Summary:
-    def spread(pick: Callable[[ResultRow], float]) -> Spread:
-        values = [pick(row) for row in rows]
-        return Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
-
     native = [row.native_sram_bytes for row in rows if row.native_sram_bytes is not None]
+    agreements = [row.agreement for row in rows if row.agreement is not None]
     return Summary(
         pooling=rows[0].pooling,
         strides=rows[0].strides,
@@ -66,11 +65,16 @@ def _summary(rows: Sequence[ResultRow]) -> Summary:
         tflm_sram_bytes=max(row.tflm_sram_bytes for row in rows),
         native_sram_bytes=max(native) if len(native) == len(rows) else None,
         flash_bytes=max(row.flash_bytes for row in rows),
-        validation_accuracy=spread(lambda row: row.validation_accuracy),
-        float_test_accuracy=spread(lambda row: row.float_test_accuracy),
-        int8_test_accuracy=spread(lambda row: row.int8_test_accuracy),
-        agreement=spread(lambda row: row.agreement),
+        validation_accuracy=_spread([row.validation_accuracy for row in rows]),
+        float_test_accuracy=_spread([row.float_test_accuracy for row in rows]),
+        int8_test_accuracy=_spread([row.int8_test_accuracy for row in rows]),
+        agreement=_spread(agreements) if len(agreements) == len(rows) else None,
+        measure=rows[0].measure,
     )
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
 
 def comparison_json(result: Comparison) -> dict[str, Any]:
@@ -85,6 +89,11 @@ def comparison_json(result: Comparison) -> dict[str, Any]:
     }
 
 
+def measure_title(summaries: Sequence[Summary]) -> str:
+    """Of a grid, whose runs have one network."""
+    return MEASURE_TITLES[summaries[0].measure if summaries else ACCURACY]
+
+
 COLUMNS: Sequence[tuple[str, Callable[[Summary], str]]] = (
     ("pooling", lambda one: one.pooling),
     ("strides", lambda one: one.strides),
@@ -92,7 +101,7 @@ COLUMNS: Sequence[tuple[str, Callable[[Summary], str]]] = (
     ("seeds", lambda one: str(len(one.seeds))),
     ("float, %", lambda one: one.float_test_accuracy.text()),
     ("int8, %", lambda one: one.int8_test_accuracy.text()),
-    ("agree, %", lambda one: one.agreement.text()),
+    ("agree, %", lambda one: "–" if one.agreement is None else one.agreement.text()),
     ("TFLM SRAM", lambda one: f"{one.tflm_sram_bytes:,}"),
     ("native SRAM", lambda one: "–" if one.native_sram_bytes is None else f"{one.native_sram_bytes:,}"),
     ("flash", lambda one: f"{one.flash_bytes:,}"),
@@ -100,12 +109,16 @@ COLUMNS: Sequence[tuple[str, Callable[[Summary], str]]] = (
     ("parameters", lambda one: f"{one.parameters:,}"),
 )
 LEFT_COLUMNS = 3
+SCORES = ("float, %", "int8, %")
+"""Columns of accuracy; where they have another measure they say so."""
 
 
 def render_comparison(result: Comparison) -> str:
     """A Markdown table whose columns also line up as plain text, and what is missing."""
-    cells = [[name for name, _ in COLUMNS]]
-    cells += [[text(one) for _, text in COLUMNS] for one in summarize(result.rows)]
+    summaries = summarize(result.rows)
+    title = measure_title(summaries)
+    cells = [[_heading(name, title) for name, _ in COLUMNS]]
+    cells += [[text(one) for _, text in COLUMNS] for one in summaries]
     kept = [index for index in range(len(COLUMNS)) if any(row[index] for row in cells[1:]) or not cells[1:]]
     widths = [max(len(row[index]) for row in cells) for index in kept]
 
@@ -120,13 +133,18 @@ def render_comparison(result: Comparison) -> str:
         "-" * width if index < LEFT_COLUMNS else "-" * (width - 1) + ":"
         for index, width in zip(kept, widths, strict=True)
     ]
-    lines = [line(cells[0]), f"| {' | '.join(rule)} |", *(line(row) for row in cells[1:]), "", _remark(result)]
+    lines = [line(cells[0]), f"| {' | '.join(rule)} |", *(line(row) for row in cells[1:]), "", _remark(result, title)]
     return "\n".join([*lines, *(f"failed: {name}: {message}" for name, message in result.failures.items())])
 
 
-def _remark(result: Comparison) -> str:
+def _heading(name: str, title: str) -> str:
+    is_plain = name not in SCORES or title == MEASURE_TITLES[ACCURACY]
+    return name if is_plain else name.replace(",", f" {title},")
+
+
+def _remark(result: Comparison, title: str) -> str:
     open_runs = result.runs - len(result.rows)
     done = f"{len(result.rows)} of {result.runs} runs"
     verb, them = ("is", "it") if open_runs == 1 else ("are", "them")
     missing = f"; {open_runs} {verb} missing, the same command goes on with {them}" if open_runs else ""
-    return f"{done}{missing}. Test accuracy: mean ± standard deviation over the seeds. SRAM and flash in bytes."
+    return f"{done}{missing}. Test {title}: mean ± standard deviation over the seeds. SRAM and flash in bytes."

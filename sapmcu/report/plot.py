@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plot of a grid: test accuracy against peak SRAM, on TFLM and on the native engine."""
+"""The plot of a grid: test accuracy, or mAP, against peak SRAM, on TFLM and on the native engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sapmcu.errors import ToolError
-from sapmcu.report.comparison import Summary
+from sapmcu.report.comparison import Summary, measure_title
 
 FORMATS = ("png", "svg")
 MARKERS = "os^DvP*X"
@@ -63,7 +63,7 @@ def _figure(summaries: Sequence[Summary], title: str) -> Any:
             panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         panel.set_xlabel(f"peak SRAM, KiB: {name}")
         panel.grid(alpha=0.3)
-    axes[0].set_ylabel("int8 test accuracy, %")
+    axes[0].set_ylabel(f"int8 test {measure_title(summaries)}, %")
     _legend(figure, poolings, places)
     return figure
 

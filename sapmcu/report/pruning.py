@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from sapmcu.ir.measure import ACCURACY, MEASURE_TITLES
 from sapmcu.ir.pruning import FineTuning, Pruning
 from sapmcu.report.terminal import columns, number, render
 
@@ -41,8 +42,9 @@ def render_pruning(pruning: Pruning, *, width: int | None = None) -> str:
 
 
 def _tuning(tuning: FineTuning) -> str:
+    what = "pictures right" if tuning.measure == ACCURACY else MEASURE_TITLES[tuning.measure]
     return (
-        f"validation pictures right: {tuning.whole_accuracy:.2%} whole, {tuning.pruned_accuracy:.2%} pruned, "
+        f"validation {what}: {tuning.whole_accuracy:.2%} whole, {tuning.pruned_accuracy:.2%} pruned, "
         f"{tuning.tuned_accuracy:.2%} after {tuning.epochs} epochs by {tuning.recipe}"
     )
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -60,6 +60,23 @@ def test_table_without_rows_says_so() -> None:
     assert "0 of 4 runs; 4 are missing, the same command goes on with them." in text
 
 
+DETECTORS = tuple(replace(row, measure="map", agreement=None) for row in ROWS)
+
+
+def test_table_of_detectors_has_map_and_no_agreement() -> None:
+    lines = render_comparison(replace(RESULT, rows=DETECTORS)).splitlines()
+    heading, rule, sap = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines[:3])
+    assert (heading[3:6], len(rule)) == (["float mAP@0.5, %", "int8 mAP@0.5, %", "agree, %"], len(heading))
+    assert sap[4:6] == ["71.00 ± 2.83", "–"]
+    assert "Test mAP@0.5: mean ± standard deviation over the seeds" in lines[5]
+
+
+def test_rows_from_before_there_were_detectors_can_be_read() -> None:
+    table = asdict(ROW)
+    del table["measure"]
+    assert ResultRow(**table) == ROW
+
+
 def test_summary_is_of_the_sample() -> None:
     sap, maximum = summarize(ROWS)
     assert (sap.seeds, maximum.seeds) == ((1, 2), (1,))
@@ -85,3 +102,8 @@ def test_plot_is_the_same_each_time() -> None:
     assert "int8 test accuracy, %" in text
     assert "peak SRAM, KiB: native engine" in text
     assert "4222" in text
+
+
+@pytest.mark.needs("matplotlib")
+def test_plot_of_detectors_has_map_on_its_axis() -> None:
+    assert "int8 test mAP@0.5, %" in plot_comparison(summarize(DETECTORS), "study")["svg"].decode()

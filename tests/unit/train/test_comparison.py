@@ -63,6 +63,7 @@ def test_rows_have_all_raw_numbers(done: tuple[Path, Comparison]) -> None:
     assert (row.parameters, row.macs) == (card["parameters"], card["macs"])
     assert row.float_test_accuracy == card["test_accuracy"]
     assert abs(row.int8_test_accuracy - row.float_test_accuracy) < 0.1
+    assert row.agreement is not None
     assert row.agreement > 0.9
     assert row.native_sram_bytes == 8 * 8 + 8 * 8 * 4  # the picture and the stem's output
     assert row.tflm_sram_bytes > row.native_sram_bytes
