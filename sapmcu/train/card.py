@@ -13,6 +13,7 @@ from typing import Any
 
 from sapmcu import __version__
 from sapmcu.errors import UserError
+from sapmcu.ir.measure import ACCURACY, MEASURE_TITLES
 
 SCHEMA = 1
 
@@ -20,8 +21,9 @@ SCHEMA = 1
 @dataclass(frozen=True)
 class Card:
     """facts: of the recipe. macs: None where the network can't be converted. parameters: all weights, the means and
-    variances of batch normalizations included. Accuracies: shares of right classes, float, at the best epoch; the
-    test set was read for test_accuracy only, when all else was done."""
+    variances of batch normalizations included. Accuracies: shares of right classes or, where `measure` says so, a
+    detector's mean average precision (sapmcu.ir.measure), float, at the best epoch; the test set was read for
+    test_accuracy only, when all else was done."""
 
     recipe: str
     facts: Mapping[str, Any]
@@ -41,6 +43,7 @@ class Card:
     seed: int
     seconds: float
     versions: Mapping[str, str]
+    measure: str = ACCURACY
 
 
 def versions() -> dict[str, str]:
@@ -67,6 +70,7 @@ def load_card(path: Path) -> Card:
 def render_card(card: Card) -> str:
     """As Markdown."""
     height, width, channels = card.input_shape
+    title = MEASURE_TITLES[card.measure]
     rows = {
         "data set": card.data_set,
         "pictures": f"{card.train_pictures:,} train, {card.validation_pictures:,} validation, "
@@ -79,8 +83,8 @@ def render_card(card: Card) -> str:
         "augmentation": _pairs(card.facts["augmentation"]),
         "epochs": f"{card.epochs}{', stopped early' if card.is_stopped_early else ''}; weights of epoch "
         f"{card.best_epoch}, the best on the validation part",
-        "validation accuracy": f"{card.validation_accuracy:.2%}",
-        "test accuracy": f"{card.test_accuracy:.2%}; the test set was read once, after all choices",
+        f"validation {title}": f"{card.validation_accuracy:.2%}",
+        f"test {title}": f"{card.test_accuracy:.2%}; the test set was read once, after all choices",
         "seed": str(card.seed),
         "versions": _pairs(card.versions),
         "time": f"{card.seconds:,.0f} s",

@@ -24,11 +24,12 @@ from sapmcu.report.comparison import comparison_json, render_comparison, summari
 from sapmcu.report.json import json_text
 from sapmcu.report.plot import plot_comparison
 from sapmcu.train.backend import load_backend, processors
+from sapmcu.train.building import task_of
 from sapmcu.train.checkpoint import write_bytes_aside, write_text_aside
 from sapmcu.train.data import Splits
 from sapmcu.train.fit import compile_predict, evaluate
 from sapmcu.train.grid import Run, chosen_runs, grid_runs
-from sapmcu.train.measure import measure_int8
+from sapmcu.train.measure import FloatResult, measure_int8
 from sapmcu.train.recipe import Recipe
 from sapmcu.train.training import MODEL, finished_card, load_model, make_directory, train
 
@@ -109,8 +110,11 @@ def do_run(run: Run, out: Path, splits: Splits, threads: int, progress: Progress
     try:
         card = train(run.recipe, directory, progress, threads=threads, splits=splits)
         backend = load_backend(threads)
-        classes, _ = evaluate(compile_predict(backend, load_model(backend, directory / MODEL)), splits.test)
-        facts = measure_int8(directory, splits, classes, run.recipe.training.seed, progress, threads=threads)
+        model = load_model(backend, directory / MODEL)
+        task = task_of(run.recipe, model, splits)
+        found, _ = evaluate(task, compile_predict(backend, model), splits.test)
+        result = FloatResult(task, found)
+        facts = measure_int8(directory, splits, result, run.recipe.training.seed, progress, threads=threads)
     except UserError as error:
         progress(f"failed: {error.message}")
         failure = {"message": error.message, "details": list(error.details)}
@@ -125,6 +129,7 @@ def do_run(run: Run, out: Path, splits: Splits, threads: int, progress: Progress
         validation_accuracy=card.validation_accuracy,
         float_test_accuracy=card.test_accuracy,
         seconds=card.seconds,
+        measure=card.measure,
         **asdict(facts),
     )
     write_text_aside(directory / ROW, json.dumps(asdict(row), indent=1) + "\n")

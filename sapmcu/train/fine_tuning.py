@@ -6,13 +6,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sapmcu.errors import UserError
 from sapmcu.frontends.keras_3 import load_keras_3
+from sapmcu.ir.measure import MEASURE_TITLES
 from sapmcu.ir.pruning import FineTuning
 from sapmcu.isolated import Progress
 from sapmcu.train.backend import load_backend
+from sapmcu.train.building import task_of
 from sapmcu.train.data import Splits
-from sapmcu.train.fit import Job, accuracy, best_row, compile_predict, evaluate, fit
+from sapmcu.train.fit import Job, best_row, compile_predict, evaluate, fit, score_key
 from sapmcu.train.recipe import Recipe
 
 
@@ -28,26 +29,18 @@ def fine_tune(
     backend = load_backend(threads)
     backend.keras.utils.set_random_seed(recipe.training.seed)
     original = load_keras_3(whole)
-    _check_shapes(original, whole, splits, recipe)
+    task = task_of(recipe, original, splits, whole)
     validation = splits.validation
 
-    def share_right(model: Any) -> float:
-        classes, _ = evaluate(compile_predict(backend, model), validation)
-        return accuracy(classes, validation)
+    def score(model: Any) -> float:
+        found, _ = evaluate(task, compile_predict(backend, model), validation)
+        return task.score(found, validation)
 
     model = backend.keras.models.load_model(changed, compile=False)
-    before, pruned = share_right(original), share_right(model)
-    progress(f"validation {pruned:.2%} right; {before:.2%} before pruning")
-    job = Job(splits.train, validation, recipe.fine_tuning(), recipe.augmentation, None, {})
+    before, pruned = score(original), score(model)
+    progress(f"validation {MEASURE_TITLES[task.measure]} {pruned:.2%}; {before:.2%} before pruning")
+    job = Job(splits.train, validation, recipe.fine_tuning(), recipe.augmentation, None, {}, task)
     history = fit(backend, model, job, progress)
     model.save(changed)
-    return FineTuning(recipe.name, len(history), before, pruned, best_row(history)["validation_accuracy"])
-
-
-def _check_shapes(model: Any, path: Path, splits: Splits, recipe: Recipe) -> None:
-    wanted = f"{(None, *splits.train.images.shape[1:])} to {(None, len(splits.class_names))}"
-    if (found := f"{model.input_shape} to {model.output_shape}") != wanted:
-        raise UserError(
-            f"{path} maps {found}; the data of recipe {recipe.name} need {wanted}",
-            hint="give the recipe by which the model was trained",
-        )
+    tuned = best_row(history, task)[score_key(task)]
+    return FineTuning(recipe.name, len(history), before, pruned, tuned, task.measure)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loop that trains a Keras classifier: epochs, validation, checkpoints, the best weights kept.
+"""The loop that trains a Keras model for a task: epochs, validation, checkpoints, the best weights kept.
 
 Keras's own fit can't go on to the bit after an interruption; and on a processor the two are equally fast.
 """
@@ -17,6 +17,7 @@ import numpy as np
 
 from sapmcu.errors import UserError
 from sapmcu.ir.graph import Array
+from sapmcu.ir.measure import MEASURE_TITLES
 from sapmcu.isolated import Progress
 from sapmcu.train.backend import Backend
 from sapmcu.train.batches import count_batches, epoch_batches
@@ -24,6 +25,7 @@ from sapmcu.train.checkpoint import HINT, Checkpoint, load_checkpoint, save_chec
 from sapmcu.train.data import Split
 from sapmcu.train.fused_norm import fuse_normalizations
 from sapmcu.train.recipe import Augmentation, Training
+from sapmcu.train.task import CLASSIFICATION, Task
 
 EVALUATION_BATCH = 100
 PROGRESS_S = 60.0
@@ -32,11 +34,16 @@ UNDECAYED = ("bias", "gamma", "beta")
 """Names of weights that weight decay leaves alone."""
 
 Row = Mapping[str, Any]
+Predict = Callable[[Array], Sequence[Array]]
+"""Pixels, uint8 [n,H,W,C] -> the outputs of a network, [n,...] each."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to train on, how, and where checkpoints go (None: nowhere). facts: what tells this training from others."""
+    """What to train on, how, for what, and where checkpoints go (None: nowhere).
+
+    facts: what tells this training from others.
+    """
 
     train: Split
     validation: Split
@@ -44,69 +51,71 @@ class Job:
     augmentation: Augmentation
     checkpoint: Path | None
     facts: Mapping[str, object]
+    task: Task = CLASSIFICATION
 
 
 def fit(backend: Backend, model: Any, job: Job, progress: Progress) -> list[Row]:
     """Train `model`, from its checkpoint where there is one; it ends with the weights of its best epoch.
 
-    model: real inputs 0..1 -> probabilities [n,classes]. Returns a row an epoch: `epoch`, `loss`, `accuracy`,
-    `validation_loss`, `validation_accuracy`, `learning_rate`, `seconds`. The same job gives the same bits on the same
-    machine, interrupted or not. Raises: UserError where the loss becomes infinite, or the checkpoint is of another job.
+    model: real inputs 0..1 -> what the task needs. Returns a row an epoch: `epoch`, `loss`, `accuracy` (not of a
+    detector), `validation_loss`, `validation_accuracy` (of a detector `validation_map`), `learning_rate`, `seconds`.
+    The same job gives the same bits on the same machine, interrupted or not.
+    Raises: UserError where the loss becomes infinite, or the checkpoint is of another job.
     """
     fitting = _Fitting(backend, model, job)
     history = fitting.restore()
     if history:
         progress(f"going on after epoch {len(history)}")
-    while not is_finished(history, job.training):
+    while not is_finished(history, job):
         row = fitting.run_epoch(len(history) + 1, progress)
         history.append(row)
-        is_best = best_row(history) is row
+        is_best = best_row(history, job.task) is row
         if is_best:
             fitting.best = [np.array(weight) for weight in model.weights]
         fitting.save(history)
-        progress(_line(row, job.training, is_best))
+        progress(_line(row, job, is_best))
     for weight, value in zip(model.weights, fitting.best, strict=True):
         weight.assign(value)
     return history
 
 
-def best_row(history: Sequence[Row]) -> Row:
-    """The first with the highest validation accuracy."""
-    return max(history, key=lambda row: float(row["validation_accuracy"]))
+def best_row(history: Sequence[Row], task: Task) -> Row:
+    """The first with the highest score on the validation part."""
+    return max(history, key=lambda row: float(row[score_key(task)]))
 
 
-def is_finished(history: Sequence[Row], training: Training) -> bool:
+def score_key(task: Task) -> str:
+    """Of a row."""
+    return f"validation_{task.measure}"
+
+
+def is_finished(history: Sequence[Row], job: Job) -> bool:
     """By the number of epochs, or early."""
-    return len(history) >= training.epochs or is_stopped(history, training)
+    return len(history) >= job.training.epochs or is_stopped(history, job.training, job.task)
 
 
-def is_stopped(history: Sequence[Row], training: Training) -> bool:
+def is_stopped(history: Sequence[Row], training: Training, task: Task) -> bool:
     """Whether `patience` epochs have brought nothing better."""
-    return bool(history and training.patience) and len(history) - best_row(history)["epoch"] >= training.patience
+    patience = training.patience
+    return bool(history and patience) and len(history) - best_row(history, task)["epoch"] >= patience
 
 
-def compile_predict(backend: Backend, model: Any) -> Callable[[Array], Array]:
-    """The model as a function of pixels, uint8 [n,H,W,C] -> probabilities [n,classes]."""
+def compile_predict(backend: Backend, model: Any) -> Predict:
+    """The model as a function of pixels."""
     signature = [backend.tf.TensorSpec((None, *model.input_shape[1:]), backend.tf.uint8)]
-    predict = backend.tf.function(lambda pixels: model(_real(backend, pixels), training=False), signature)
-    return lambda pixels: np.asarray(predict(backend.tf.constant(pixels)))
+    predict = backend.tf.function(lambda pixels: _outputs(model, _real(backend, pixels), training=False), signature)
+    return lambda pixels: [np.asarray(one) for one in predict(backend.tf.constant(pixels))]
 
 
-def evaluate(predict: Callable[[Array], Array], split: Split) -> tuple[Array, float]:
-    """The class that is predicted for each picture, int64 [n], and the mean cross-entropy of the right ones."""
-    classes, losses = [], []
+def evaluate(task: Task, predict: Predict, split: Split) -> tuple[Sequence[Any], float]:
+    """What is found in each picture, and the mean loss."""
+    found, losses = list[Any](), list[Array]()
     for start in range(0, len(split), EVALUATION_BATCH):
-        part = slice(start, start + EVALUATION_BATCH)
-        probabilities = predict(split.images[part])
-        classes.append(probabilities.argmax(axis=1))
-        right = probabilities[np.arange(len(probabilities)), split.labels[part]]
-        losses.append(-np.log(np.maximum(right.astype(np.float64), 1e-7)))
-    return np.concatenate(classes), float(np.concatenate(losses).mean())
-
-
-def accuracy(classes: Array, split: Split) -> float:
-    """The share that is right."""
-    return float((classes == split.labels).mean())
+        part = split.part(slice(start, start + EVALUATION_BATCH))
+        outputs = predict(part.images)
+        found += task.find(outputs)
+        losses.append(task.losses(outputs, part))
+    return found, float(np.concatenate(losses).mean())
 
 
 class _Fitting:
@@ -125,11 +134,15 @@ class _Fitting:
     def run_epoch(self, epoch: int, progress: Progress) -> Row:
         """Train for an epoch and validate."""
         job, start = self.job, time.monotonic()
-        told, loss, right, seen = start, 0.0, 0, 0
+        told, loss, right, seen, score = start, 0.0, 0, 0, {}
         batches = epoch_batches(job.train, job.training.batch, job.augmentation, seed=job.training.seed, epoch=epoch)
-        for number, (images, labels) in enumerate(batches, 1):
-            batch_loss, batch_right = self.step(self.backend.tf.constant(images), self.backend.tf.constant(labels))
-            loss, right, seen = loss + float(batch_loss) * len(labels), right + int(batch_right), seen + len(labels)
+        for number, part in enumerate(batches, 1):
+            arrays = [self.backend.tf.constant(one) for one in (part.images, *job.task.truth(part))]
+            batch_loss, batch_right = self.step(*arrays)
+            loss, seen = loss + float(batch_loss) * len(part), seen + len(part)
+            if batch_right is not None:
+                right += int(batch_right)
+                score = {"accuracy": right / seen}
             if not math.isfinite(loss):
                 raise UserError(
                     f"the loss became infinite in epoch {epoch}, batch {number}",
@@ -138,29 +151,26 @@ class _Fitting:
             if time.monotonic() - told > PROGRESS_S:
                 told = time.monotonic()
                 progress(f"epoch {epoch}: {number} of {self.steps} batches, loss {loss / seen:.3f}")
-        found, validation_loss = evaluate(self.predict, job.validation)
+        found, validation_loss = evaluate(job.task, self.predict, job.validation)
         return {
             "epoch": epoch,
             "loss": loss / seen,
-            "accuracy": right / seen,
+            **score,
             "validation_loss": validation_loss,
-            "validation_accuracy": accuracy(found, job.validation),
+            score_key(job.task): job.task.score(found, job.validation),
             "learning_rate": float(np.asarray(self.optimizer.learning_rate)),
             "seconds": round(time.monotonic() - start, 1),
         }
 
-    def _step(self, pixels: Any, labels: Any) -> tuple[Any, Any]:
+    def _step(self, pixels: Any, *truth: Any) -> tuple[Any, Any]:
         """One batch; returns its mean loss, as it is minimized, and how many it got right."""
-        tf, model, smoothing = self.backend.tf, self.model, self.job.training.label_smoothing
+        tf, model, job = self.backend.tf, self.model, self.job
         with tf.GradientTape() as tape:
-            probabilities = model(_real(self.backend, pixels), training=True)
-            targets = tf.one_hot(labels, probabilities.shape[-1])
-            targets = targets * (1 - smoothing) + smoothing / probabilities.shape[-1]
-            loss = tf.reduce_mean(self.backend.keras.losses.categorical_crossentropy(targets, probabilities))
+            outputs = _outputs(model, _real(self.backend, pixels), training=True)
+            loss, right = job.task.loss(self.backend, outputs, truth, job.training.label_smoothing)
             if model.losses:
                 loss += tf.add_n(model.losses)
         self.optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
-        right = tf.reduce_sum(tf.cast(tf.argmax(probabilities, axis=1) == labels, tf.int32))
         return loss, right
 
     def save(self, history: Sequence[Row]) -> None:
@@ -215,12 +225,20 @@ def _real(backend: Backend, pixels: Any) -> Any:
     return backend.tf.cast(pixels, backend.tf.float32) / 255.0
 
 
+def _outputs(model: Any, inputs: Any, training: bool) -> list[Any]:
+    outputs = model(inputs, training=training)
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+
+
 def _fits(variables: Sequence[Any], values: Sequence[Array]) -> bool:
     return [tuple(one.shape) for one in variables] == [one.shape for one in values]
 
 
-def _line(row: Row, training: Training, is_best: bool) -> str:
+def _line(row: Row, job: Job, is_best: bool) -> str:
+    task = job.task
+    train = f", train {row['accuracy']:.1%}" if "accuracy" in row else ""
+    title = "" if "accuracy" in row else f" {MEASURE_TITLES[task.measure]}"
     return (
-        f"epoch {row['epoch']}/{training.epochs}: loss {row['loss']:.3f}, train {row['accuracy']:.1%}, "
-        f"validation {row['validation_accuracy']:.2%}{' (best)' if is_best else ''}, {row['seconds']:.0f} s"
+        f"epoch {row['epoch']}/{job.training.epochs}: loss {row['loss']:.3f}{train}, "
+        f"validation{title} {row[score_key(task)]:.2%}{' (best)' if is_best else ''}, {row['seconds']:.0f} s"
     )

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,11 +23,11 @@ from sapmcu.lower import lower_graph, order_graph
 from sapmcu.pipeline import rewrite
 from sapmcu.plan.memory import plan_memory
 from sapmcu.plan.tflm.target import target_for
-from sapmcu.quantize.accuracy import interpreter, quantize_array
+from sapmcu.quantize.accuracy import dequantize_array, interpreter, quantize_array
 from sapmcu.quantize.quantizer import check_full_int8, quantize_source
 from sapmcu.train.backend import processors
 from sapmcu.train.data import Split, Splits
-from sapmcu.train.fit import accuracy
+from sapmcu.train.task import Task
 from sapmcu.train.training import MODEL, calibration_samples
 
 
@@ -40,18 +42,25 @@ class Int8Facts:
     model_bytes: int
     flash_bytes: int
     int8_test_accuracy: float
-    agreement: float
+    agreement: float | None
+
+
+@dataclass(frozen=True)
+class FloatResult:
+    """What the float network, trained for `task`, finds in each test picture."""
+
+    task: Task
+    found: Sequence[Any]
 
 
 def measure_int8(
-    out: Path, splits: Splits, float_classes: Array, seed: int, progress: Progress, *, threads: int = 0
+    out: Path, splits: Splits, float_result: FloatResult, seed: int, progress: Progress, *, threads: int = 0
 ) -> Int8Facts:
     """Quantize out/model.keras with calibration samples of the validation part and run the whole test set.
 
-    float_classes: what the float network says of each test picture. threads: 0 for all processors.
-    Raises: UserError, ToolError.
+    threads: 0 for all processors. Raises: UserError, ToolError.
     """
-    source = load_source(out / MODEL, progress=progress)
+    source, task = load_source(out / MODEL, progress=progress), float_result.task
     images, labels = calibration_samples(splits.validation, seed)
     samples = Samples((pixels_to_real(images),), labels, splits.origin, is_guessed=False)
     int8 = quantize_source(source, samples).tflite
@@ -62,7 +71,7 @@ def measure_int8(
     memory = plan_memory(graph, len(model), target_for(Kernels.CMSIS_NN))
     native_bytes, refusal = native_arena_bytes(graph)
     progress(f"testing int8 with {len(splits.test):,} pictures")
-    classes = classify_int8(graph, model, splits.test, threads or processors())
+    found = find_int8(task, graph, model, splits.test, threads or processors())
     return Int8Facts(
         macs=memory.macs,
         tflm_sram_bytes=memory.tflm.required_bytes,
@@ -70,8 +79,8 @@ def measure_int8(
         native_refusal=refusal,
         model_bytes=memory.model_bytes,
         flash_bytes=memory.flash_bytes,
-        int8_test_accuracy=accuracy(classes, splits.test),
-        agreement=float((classes == float_classes).mean()),
+        int8_test_accuracy=task.score(found, splits.test),
+        agreement=task.agreement(found, float_result.found),
     )
 
 
@@ -88,20 +97,21 @@ def pixels_to_real(pixels: Array) -> Array:
     return np.asarray(pixels.astype(np.float32) / np.float32(255))
 
 
-def classify_int8(graph: Graph, tflite: bytes, split: Split, threads: int) -> Array:
-    """The class of each picture, int64 [n], by LiteRT's reference kernels, one interpreter a thread."""
+def find_int8(task: Task, graph: Graph, tflite: bytes, split: Split, threads: int) -> Sequence[Any]:
+    """What is found in each picture by LiteRT's reference kernels, one interpreter a thread."""
     table = quantize_array(pixels_to_real(np.arange(256)), graph.tensors[graph.inputs[0]])
+    tensors = [graph.tensors[name] for name in graph.outputs]
 
-    def classify(images: Array) -> list[int]:
-        runtime = interpreter(tflite)
-        inputs, outputs = (side[0]["index"] for side in (runtime.get_input_details(), runtime.get_output_details()))
-        found = []
+    def find(images: Array) -> list[Any]:
+        runtime, found = interpreter(tflite), list[Any]()
+        inputs = runtime.get_input_details()[0]["index"]
+        outputs = [(one["index"], tensor) for one, tensor in zip(runtime.get_output_details(), tensors, strict=True)]
         for image in images:
             runtime.set_tensor(inputs, table[image][None])
             runtime.invoke()
-            found.append(int(runtime.get_tensor(outputs).argmax()))
+            found += task.find([dequantize_array(runtime.get_tensor(index), tensor) for index, tensor in outputs])
         return found
 
     with ThreadPoolExecutor(threads) as pool:
-        parts = pool.map(classify, np.array_split(split.images, min(threads, len(split))))
-        return np.concatenate([np.array(part, np.int64) for part in parts])
+        parts = pool.map(find, np.array_split(split.images, min(threads, len(split))))
+        return [one for part in parts for one in part]

@@ -57,6 +57,11 @@ def load_network(name: str | Path) -> Build:
     return build  # type: ignore[no-any-return]
 
 
+def is_detector(name: str | Path) -> bool:
+    """Whether the network has `anchors`. Raises: UserError where there is no such network."""
+    return callable(getattr(_load_module(name), "anchors", None))
+
+
 def load_anchors(name: str | Path) -> Callable[[Any], Array]:
     """The `anchors` of a detector: a function of its model that gives float32 [anchors,4], as sapmcu.ir.detection says.
 
@@ -98,11 +103,13 @@ def _register_package() -> None:
 
 
 def _run_file(path: Path) -> ModuleType:
-    """A user's file as a module of its own name, which no other module has."""
+    """A user's file as a module of its own name, which no other module has; run once, until it changes."""
     if not path.is_file():
         raise UserError(f"there is no file {path}", hint="give a path to a .py with `build`, or the name of a network")
-    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
-    spec = importlib.util.spec_from_file_location(f"sapmcu_user_network_{digest}", path)
+    name = f"sapmcu_user_network_{_digest(path)}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -116,6 +123,15 @@ def _run_file(path: Path) -> ModuleType:
             details=[f"line {number}" for number in _lines_of(error, path)],
         ) from error
     return module
+
+
+def _digest(path: Path) -> str:
+    """Of place and text."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}", hint="check its permissions") from error
+    return hashlib.sha256(str(path.resolve()).encode() + b"\0" + text).hexdigest()[:16]
 
 
 def _lines_of(error: Exception, path: Path) -> list[int]:

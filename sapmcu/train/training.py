@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,16 @@ from sapmcu.errors import UserError
 from sapmcu.frontends.source import load_source
 from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Array
+from sapmcu.ir.measure import ACCURACY
 from sapmcu.isolated import Progress
 from sapmcu.train.backend import Backend, load_backend
+from sapmcu.train.building import build_network, task_of
 from sapmcu.train.card import Card, card_json, load_card, render_card, versions
 from sapmcu.train.checkpoint import load_checkpoint, write_aside, write_text_aside
 from sapmcu.train.data import Split, Splits
-from sapmcu.train.fit import Job, Row, accuracy, best_row, compile_predict, evaluate, fit, is_stopped
-from sapmcu.train.networks import load_network
+from sapmcu.train.fit import Job, Predict, Row, best_row, compile_predict, evaluate, fit, is_stopped, score_key
 from sapmcu.train.recipe import Recipe
+from sapmcu.train.task import Task
 
 MODEL, HISTORY, CARD, PAGE, SAMPLES, CHECKPOINT = (
     "model.keras",
@@ -38,8 +40,9 @@ CALIBRATION_SAMPLES = 200
 def train(recipe: Recipe, out: Path, progress: Progress, *, threads: int = 0, splits: Splits | None = None) -> Card:
     """Train by the recipe, or go on where an interruption left it; a finished training is only read.
 
-    out: gets model.keras, history.json, card.json, card.md and model.samples.npz, with which `sapmcu convert` finds
-    ranges; checkpoint.npz until it is finished. splits: the recipe's data, where they are loaded already.
+    out: gets model.keras, history.json, card.json, card.md, model.samples.npz, with which `sapmcu convert` finds
+    ranges, and a detector's anchors.npy; checkpoint.npz until it is finished. splits: the recipe's data, where they
+    are loaded already.
     Raises: UserError, ToolError. An interrupt passes through; the last epoch's checkpoint stays.
     """
     if (card := finished_card(recipe, out)) is not None:
@@ -48,8 +51,10 @@ def train(recipe: Recipe, out: Path, progress: Progress, *, threads: int = 0, sp
     splits = splits or recipe.load_data()
     backend = load_backend(threads)
     model = build_network(backend, recipe, splits)
+    task = task_of(recipe, model, splits)
     make_directory(out)
-    job = Job(splits.train, splits.validation, recipe.training, recipe.augmentation, out / CHECKPOINT, recipe.facts)
+    checkpoint = out / CHECKPOINT
+    job = Job(splits.train, splits.validation, recipe.training, recipe.augmentation, checkpoint, recipe.facts, task)
     progress(
         f"{model.count_params():,} parameters; {splits.origin}, "
         f"{len(splits.train):,} pictures to train with, {len(splits.validation):,} to validate"
@@ -57,19 +62,38 @@ def train(recipe: Recipe, out: Path, progress: Progress, *, threads: int = 0, sp
     try:
         history = fit(backend, model, job, progress)
     except KeyboardInterrupt:
-        kept = len(load_checkpoint(out / CHECKPOINT).history) if (out / CHECKPOINT).exists() else 0
+        kept = len(load_checkpoint(checkpoint).history) if checkpoint.exists() else 0
         progress(f"{kept} of {recipe.training.epochs} epochs are kept in {out}; the same command goes on from there")
         raise
+    outcome = Outcome(task, history, compile_predict(backend, model))
+    card = write_results(out, recipe, splits, model, outcome, progress)
+    checkpoint.unlink(missing_ok=True)
+    return card
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to: a row an epoch, and what the trained network gives."""
+
+    task: Task
+    history: Sequence[Row]
+    predict: Predict
+
+
+def write_results(out: Path, recipe: Recipe, splits: Splits, model: Any, outcome: Outcome, progress: Progress) -> Card:
+    """All files of a training that has ended; the card, last, says so. The test set is read here."""
+    task = outcome.task
     write_aside(out / MODEL, lambda file: _save_model(model, file))
-    write_samples(out / SAMPLES, splits.validation, recipe.training.seed)
-    write_text_aside(out / HISTORY, json.dumps(history, indent=1) + "\n")
+    write_samples(out / SAMPLES, splits.validation, recipe.training.seed, has_labels=task.measure == ACCURACY)
+    for name, array in task.files().items():
+        write_array(out / name, array)
+    write_text_aside(out / HISTORY, json.dumps(outcome.history, indent=1) + "\n")
     progress(f"testing with {len(splits.test):,} pictures")
-    classes, _ = evaluate(compile_predict(backend, model), splits.test)
-    test_accuracy = accuracy(classes, splits.test)
-    card = make_card(recipe, splits, model, history, count_macs(out / MODEL, progress), test_accuracy)
+    found, _ = evaluate(task, outcome.predict, splits.test)
+    test_score = task.score(found, splits.test)
+    card = make_card(recipe, splits, model, outcome, macs=count_macs(out / MODEL, progress), test_score=test_score)
     write_text_aside(out / PAGE, render_card(card))
     write_text_aside(out / CARD, card_json(card))
-    (out / CHECKPOINT).unlink(missing_ok=True)
     return card
 
 
@@ -107,43 +131,11 @@ def _check_same(facts: Mapping[str, Any], recipe: Recipe, out: Path) -> None:
     )
 
 
-def build_network(backend: Backend, recipe: Recipe, splits: Splits) -> Any:
-    """The untrained model, its weights drawn from the recipe's seed.
-
-    Raises: UserError where the network doesn't take the recipe's arguments, or isn't a classifier of these pictures.
-    """
-    build = load_network(recipe.network_path)
-    known = inspect.signature(build).parameters
-    if unknown := [key for key in recipe.network.arguments if key not in known]:
-        raise UserError(
-            f"the network {recipe.network.name} takes no {', '.join(unknown)}",
-            hint=f"its arguments: {', '.join(list(known)[2:]) or 'none'}",
-        )
-    backend.keras.backend.clear_session()
-    backend.keras.utils.set_random_seed(recipe.training.seed)
-    shape = splits.train.images.shape[1:]
-    try:
-        model = build(shape, len(splits.class_names), **recipe.network.arguments)
-    except Exception as error:
-        if isinstance(error, UserError) or not recipe.network.name.endswith(".py"):
-            raise
-        raise UserError(
-            f"`build` of {recipe.network_path} fails: {type(error).__name__}: {error}",
-            hint="call it from Python to see more",
-        ) from error
-    wanted = f"{(None, *shape)} to {(None, len(splits.class_names))}"
-    if (found := f"{model.input_shape} to {model.output_shape}") != wanted:
-        raise UserError(
-            f"the network {recipe.network.name} maps {found}; the data need {wanted}",
-            hint="its `build` gets the shape of a picture and the number of classes",
-        )
-    return model
-
-
 def make_card(
-    recipe: Recipe, splits: Splits, model: Any, history: Sequence[Row], macs: int | None, test_accuracy: float
+    recipe: Recipe, splits: Splits, model: Any, outcome: Outcome, *, macs: int | None, test_score: float
 ) -> Card:
-    best = best_row(history)
+    history, task = outcome.history, outcome.task
+    best = best_row(history, task)
     return Card(
         recipe=recipe.name,
         facts=recipe.facts,
@@ -157,12 +149,13 @@ def make_card(
         macs=macs,
         epochs=len(history),
         best_epoch=best["epoch"],
-        is_stopped_early=len(history) < recipe.training.epochs and is_stopped(history, recipe.training),
-        validation_accuracy=best["validation_accuracy"],
-        test_accuracy=test_accuracy,
+        is_stopped_early=len(history) < recipe.training.epochs and is_stopped(history, recipe.training, task),
+        validation_accuracy=best[score_key(task)],
+        test_accuracy=test_score,
         seed=recipe.training.seed,
         seconds=round(sum(row["seconds"] for row in history), 1),
         versions=versions(),
+        measure=task.measure,
     )
 
 
@@ -184,12 +177,15 @@ def calibration_samples(split: Split, seed: int) -> tuple[Array, Array]:
     return split.images[chosen], split.labels[chosen]
 
 
-def write_samples(path: Path, split: Split, seed: int) -> None:
-    """Pixels as uint8; `normalize` says how they become inputs."""
+def write_samples(path: Path, split: Split, seed: int, *, has_labels: bool) -> None:
+    """Pixels as uint8; `normalize` says how they become inputs. has_labels: whether the network gives classes."""
     images, labels = calibration_samples(split, seed)
-    write_aside(
-        path, lambda file: np.savez_compressed(file, x=images, y=labels.astype(np.uint16), normalize=np.array("0..1"))
-    )
+    arrays = {"x": images, **({"y": labels.astype(np.uint16)} if has_labels else {}), "normalize": np.array("0..1")}
+    write_aside(path, lambda file: np.savez_compressed(file, **arrays))
+
+
+def write_array(path: Path, array: Array) -> None:
+    write_aside(path, lambda file: np.save(file, array))
 
 
 def make_directory(out: Path) -> None:

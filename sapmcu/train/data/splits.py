@@ -25,8 +25,8 @@ class Part(StrEnum):
 class Split:
     """images: uint8 [n,H,W,C], 0..255. labels: int64 [n], from 0.
 
-    boxes: float32 [n,4], (top, left, bottom, right) of the one object in pixels, the last two exclusive; None where
-    the data set has none.
+    boxes: float32 [n,4], (top, left, bottom, right) of the one object in pixels, the last two exclusive, all 0 where
+    there is no object; None where the data set has none.
     """
 
     images: Array
@@ -35,6 +35,10 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def part(self, chosen: Array | slice) -> Split:
+        """Some of the pictures."""
+        return Split(self.images[chosen], self.labels[chosen], None if self.boxes is None else self.boxes[chosen])
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from sapmcu.isolated import silent
 from sapmcu.quantize.accuracy import run_litert
 from sapmcu.quantize.quantizer import quantize_source
 from sapmcu.train.comparison import CompareOptions, compare, locked, write_reports
-from sapmcu.train.measure import classify_int8, pixels_to_real
+from sapmcu.train.measure import find_int8, pixels_to_real
 from sapmcu.train.recipe import Recipe, load_recipe
+from sapmcu.train.task import CLASSIFICATION
 
 pytestmark = pytest.mark.needs("tensorflow")
 
@@ -65,6 +66,7 @@ def test_rows_have_all_raw_numbers(done: tuple[Path, Comparison]) -> None:
     assert abs(row.int8_test_accuracy - row.float_test_accuracy) < 0.1
     assert row.agreement is not None
     assert row.agreement > 0.9
+    assert row.measure == "accuracy"
     assert row.native_sram_bytes == 8 * 8 + 8 * 8 * 4  # the picture and the stem's output
     assert row.tflm_sram_bytes > row.native_sram_bytes
     assert row.flash_bytes > row.model_bytes > 1000
@@ -140,7 +142,7 @@ def test_int8_classes_are_those_of_one_inference_at_a_time(done: tuple[Path, Com
     inputs = np.round(test.images / 255 / tensor.scale + tensor.zero_point).clip(-128, 127).astype(np.int8)
     expected = [int(outputs[0].argmax()) for outputs in run_litert(tflite, [[one[None]] for one in inputs])]
     for threads in (1, 3):
-        assert classify_int8(graph, tflite, test, threads).tolist() == expected
+        assert find_int8(CLASSIFICATION, graph, tflite, test, threads) == expected
 
 
 @pytest.mark.needs("sklearn", "matplotlib")

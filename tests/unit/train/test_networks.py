@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sapmcu.errors import UserError
-from sapmcu.train.networks import load_network, network_names
+from sapmcu.train.networks import is_detector, load_anchors, load_network, network_names
 
 
 def written(tmp_path: Path, text: str, name: str = "mine.py") -> Path:
@@ -42,6 +42,15 @@ def test_files_of_the_same_name_are_two_networks(tmp_path: Path) -> None:
     one = load_network(written(tmp_path, "def build(): return 1", "a/net.py"))
     other = load_network(written(tmp_path, "def build(): return 2", "net.py"))
     assert (one(), other()) == (1, 2)
+
+
+def test_a_file_is_run_once_until_it_changes(tmp_path: Path) -> None:
+    """So that `build` and `anchors` of a detector are of one module."""
+    path = written(tmp_path, "def build(): return 1\nanchors = build")
+    assert load_network(path) is load_anchors(path)
+    assert is_detector(path)
+    assert not is_detector(written(tmp_path, "def build(): return 2"))
+    assert load_network(path)() == 2
 
 
 @pytest.mark.parametrize("name", ["resnet9", "stages", "__init__", "../networks/resnet8", ""])

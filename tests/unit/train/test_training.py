@@ -22,9 +22,11 @@ from sapmcu.frontends.source import load_source
 from sapmcu.isolated import silent
 from sapmcu.quantize.samples import load_samples
 from sapmcu.train.backend import load_backend
+from sapmcu.train.building import build_network
 from sapmcu.train.fit import Job, best_row, compile_predict, evaluate, fit
 from sapmcu.train.recipe import Recipe, Training, load_recipe
-from sapmcu.train.training import build_network, train
+from sapmcu.train.task import CLASSIFICATION
+from sapmcu.train.training import train
 
 pytestmark = pytest.mark.needs("tensorflow")
 
@@ -68,7 +70,8 @@ def test_files_are_written(trained: Trained) -> None:
     assert (card["train_pictures"], card["validation_pictures"], card["test_pictures"]) == (100, 100, 100)
     assert card["parameters"] == 9 * 4 + 4 + 4 * 4 + 64 * 3 + 3
     assert card["macs"] == 8 * 8 * 9 * 4 + 64 * 3
-    assert card["validation_accuracy"] == best_row(rows_of(out))["validation_accuracy"]
+    assert card["validation_accuracy"] == best_row(rows_of(out), CLASSIFICATION)["validation_accuracy"]
+    assert card["measure"] == "accuracy"
     assert card["test_accuracy"] > 0.9
     assert set(card["versions"]) == {"sapmcu", "python", "numpy", "keras", "tensorflow"}
     page = (out / "card.md").read_text()
@@ -135,8 +138,8 @@ def test_patience_stops_early_and_the_best_weights_stay(tmp_path: Path) -> None:
     assert card.is_stopped_early
     assert len(rows) == card.best_epoch + 3 < 60
     model = keras.models.load_model(out / "model.keras", compile=False)
-    classes, loss = evaluate(compile_predict(load_backend(), model), blobs().validation)
-    assert (classes == blobs().validation.labels).mean() == card.validation_accuracy
+    classes, loss = evaluate(CLASSIFICATION, compile_predict(load_backend(), model), blobs().validation)
+    assert (np.array(classes) == blobs().validation.labels).mean() == card.validation_accuracy
     assert loss == pytest.approx(rows[card.best_epoch - 1]["validation_loss"], rel=1e-5)
 
 
