@@ -45,7 +45,7 @@ def check_execution(
 
 
 def executor(graph: Graph, model: bytes) -> Callable[[Sequence[Sequence[Array]]], list[list[Array]]]:
-    """What runs many inputs fastest with TFLM's bytes: the reference, or TFLM itself for ops that only it knows."""
+    """What runs many inputs with TFLM's bytes: TFLM itself, the slower reference where it isn't installed."""
 
     def with_reference(inputs: Sequence[Sequence[Array]]) -> list[list[Array]]:
         return [[values[name] for name in graph.outputs] for values in (run_graph(graph, one) for one in inputs)]
@@ -53,7 +53,8 @@ def executor(graph: Graph, model: bytes) -> Callable[[Sequence[Sequence[Array]]]
     def with_tflm(inputs: Sequence[Sequence[Array]]) -> list[list[Array]]:
         return tflm_host.invoke(model, inputs, len(graph.outputs))
 
-    return with_tflm if any(isinstance(op, Opaque) for op in graph.ops) else with_reference
+    is_opaque = any(isinstance(op, Opaque) for op in graph.ops)
+    return with_tflm if is_opaque or tflm_host.is_available() else with_reference
 
 
 def tracer(graph: Graph) -> Callable[[Sequence[Array]], Mapping[str, Array]] | None:

@@ -114,7 +114,7 @@ def do_run(run: Run, out: Path, splits: Splits, threads: int, progress: Progress
         task = task_of(run.recipe, model, splits)
         found, _ = evaluate(task, compile_predict(backend, model), splits.test)
         result = FloatResult(task, found)
-        facts = measure_int8(directory, splits, result, run.recipe.training.seed, progress, threads=threads)
+        facts = measure_int8(directory, splits, result, run.recipe.training.seed, progress)
     except UserError as error:
         progress(f"failed: {error.message}")
         failure = {"message": error.message, "details": list(error.details)}

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from sapmcu.emit.tflite import write_tflite
 from sapmcu.errors import UserError
+from sapmcu.execution import executor
 from sapmcu.frontends.source import load_source
 from sapmcu.frontends.tflite import read_tflite
 from sapmcu.ir.graph import Array, Graph
@@ -23,12 +23,13 @@ from sapmcu.lower import lower_graph, order_graph
 from sapmcu.pipeline import rewrite
 from sapmcu.plan.memory import plan_memory
 from sapmcu.plan.tflm.target import target_for
-from sapmcu.quantize.accuracy import dequantize_array, interpreter, quantize_array
+from sapmcu.quantize.accuracy import dequantize_array, quantize_array
 from sapmcu.quantize.quantizer import check_full_int8, quantize_source
-from sapmcu.train.backend import processors
 from sapmcu.train.data import Split, Splits
 from sapmcu.train.task import Task
 from sapmcu.train.training import MODEL, calibration_samples
+
+PICTURES_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,10 @@ class FloatResult:
     found: Sequence[Any]
 
 
-def measure_int8(
-    out: Path, splits: Splits, float_result: FloatResult, seed: int, progress: Progress, *, threads: int = 0
-) -> Int8Facts:
+def measure_int8(out: Path, splits: Splits, float_result: FloatResult, seed: int, progress: Progress) -> Int8Facts:
     """Quantize out/model.keras with calibration samples of the validation part and run the whole test set.
 
-    threads: 0 for all processors. Raises: UserError, ToolError.
+    Raises: UserError, ToolError.
     """
     source, task = load_source(out / MODEL, progress=progress), float_result.task
     images, labels = calibration_samples(splits.validation, seed)
@@ -71,7 +70,7 @@ def measure_int8(
     memory = plan_memory(graph, len(model), target_for(Kernels.CMSIS_NN))
     native_bytes, refusal = native_arena_bytes(graph)
     progress(f"testing int8 with {len(splits.test):,} pictures")
-    found = find_int8(task, graph, model, splits.test, threads or processors())
+    found = find_int8(task, graph, model, splits.test)
     return Int8Facts(
         macs=memory.macs,
         tflm_sram_bytes=memory.tflm.required_bytes,
@@ -97,21 +96,13 @@ def pixels_to_real(pixels: Array) -> Array:
     return np.asarray(pixels.astype(np.float32) / np.float32(255))
 
 
-def find_int8(task: Task, graph: Graph, tflite: bytes, split: Split, threads: int) -> Sequence[Any]:
-    """What is found in each picture by LiteRT's reference kernels, one interpreter a thread."""
+def find_int8(task: Task, graph: Graph, tflite: bytes, split: Split) -> Sequence[Any]:
+    """What is found in each picture with TFLM's bytes."""
     table = quantize_array(pixels_to_real(np.arange(256)), graph.tensors[graph.inputs[0]])
     tensors = [graph.tensors[name] for name in graph.outputs]
-
-    def find(images: Array) -> list[Any]:
-        runtime, found = interpreter(tflite), list[Any]()
-        inputs = runtime.get_input_details()[0]["index"]
-        outputs = [(one["index"], tensor) for one, tensor in zip(runtime.get_output_details(), tensors, strict=True)]
-        for image in images:
-            runtime.set_tensor(inputs, table[image][None])
-            runtime.invoke()
-            found += task.find([dequantize_array(runtime.get_tensor(index), tensor) for index, tensor in outputs])
-        return found
-
-    with ThreadPoolExecutor(threads) as pool:
-        parts = pool.map(find, np.array_split(split.images, min(threads, len(split))))
-        return [one for part in parts for one in part]
+    execute, found = executor(graph, tflite), list[Any]()
+    for start in range(0, len(split), PICTURES_AT_ONCE):
+        images = split.images[start : start + PICTURES_AT_ONCE]
+        for outputs in execute([(table[image][None],) for image in images]):
+            found += task.find([dequantize_array(one, tensor) for one, tensor in zip(outputs, tensors, strict=True)])
+    return found

@@ -19,8 +19,8 @@ from sapmcu.frontends.tflite import read_tflite
 from sapmcu.ir.comparison import Comparison
 from sapmcu.ir.source import Samples
 from sapmcu.isolated import silent
-from sapmcu.quantize.accuracy import run_litert
 from sapmcu.quantize.quantizer import quantize_source
+from sapmcu.reference import run_graph
 from sapmcu.train.comparison import CompareOptions, compare, locked, write_reports
 from sapmcu.train.measure import find_int8, pixels_to_real
 from sapmcu.train.recipe import Recipe, load_recipe
@@ -133,16 +133,15 @@ def test_reports_are_written(done: tuple[Path, Comparison]) -> None:
 
 
 def test_int8_classes_are_those_of_one_inference_at_a_time(done: tuple[Path, Comparison]) -> None:
-    """Whatever the number of threads; pixels become the int8 inputs that a float picture would."""
+    """By the reference; pixels become the int8 inputs that a float picture would."""
     source, test = load_source(done[0] / "runs" / "max-2-seed1" / "model.keras"), blobs().test
     samples = Samples((pixels_to_real(test.images),), None, "blobs", is_guessed=False)
     tflite = quantize_source(source, samples).tflite
     graph = read_tflite(tflite, "small")
     tensor = graph.tensors[graph.inputs[0]]
     inputs = np.round(test.images / 255 / tensor.scale + tensor.zero_point).clip(-128, 127).astype(np.int8)
-    expected = [int(outputs[0].argmax()) for outputs in run_litert(tflite, [[one[None]] for one in inputs])]
-    for threads in (1, 3):
-        assert find_int8(CLASSIFICATION, graph, tflite, test, threads) == expected
+    expected = [int(run_graph(graph, [one[None]])[graph.outputs[0]].argmax()) for one in inputs]
+    assert find_int8(CLASSIFICATION, graph, tflite, test) == expected
 
 
 @pytest.mark.needs("sklearn", "matplotlib")
