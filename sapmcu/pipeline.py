@@ -36,6 +36,8 @@ from sapmcu.passes import PASSES
 from sapmcu.passes.int8_interface import int8_interface
 from sapmcu.plan.maps import native_map, tflm_map
 from sapmcu.plan.memory import plan_memory
+from sapmcu.plan.size import measure_graph
+from sapmcu.plan.tflm.buffers import OFFLINE_METADATA
 from sapmcu.plan.tflm.target import target_for
 from sapmcu.quantize.accuracy import measure_accuracy, quantize_inputs
 from sapmcu.quantize.quantizer import check_full_int8, is_full_int8, quantize_source
@@ -199,20 +201,12 @@ def rewrite(graph: Graph, dump_ir: Path | None = None) -> tuple[Graph, tuple[Rew
     rewrites = []
     dump(graph, dump_ir, "0-as-read")
     for number, one in enumerate(PASSES, 1):
-        before, graph = graph, one.run(graph)
+        before = graph
+        if one.fits_plans or OFFLINE_METADATA not in graph.metadata:
+            graph = one.run(graph)
         verify_graph(graph)
         dump(graph, dump_ir, f"{number}-{one.name}")
-        is_changed = before != graph
-        rewrites.append(
-            Rewrite(
-                one.name,
-                len(before.ops),
-                len(graph.ops),
-                len(before.tensors),
-                len(graph.tensors),
-                one.mends and is_changed,
-            )
-        )
+        rewrites.append(Rewrite(one.name, measure_graph(before), measure_graph(graph), one.mends and before != graph))
     return graph, tuple(rewrites)
 
 

@@ -27,19 +27,32 @@ class Interface:
 
 
 @dataclass(frozen=True, slots=True)
+class GraphSize:
+    """filters: output channels of convolutions and fully connected ops. constant_bytes: equal constants counted once.
+
+    live_bytes: of the activations that live together, at the worst op.
+    """
+
+    ops: int
+    tensors: int
+    filters: int
+    macs: int
+    constant_bytes: int
+    live_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rewrite:
     """What a pass did. mends: the graph before it gives wrong results in TFLM, so that the two can't be compared."""
 
     name: str
-    ops_before: int
-    ops_after: int
-    tensors_before: int
-    tensors_after: int
+    before: GraphSize
+    after: GraphSize
     mends: bool
 
     @property
     def is_identity(self) -> bool:
-        return not self.mends and (self.ops_before, self.tensors_before) == (self.ops_after, self.tensors_after)
+        return not self.mends and self.before == self.after
 
 
 @dataclass(frozen=True, slots=True)

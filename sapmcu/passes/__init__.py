@@ -7,20 +7,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sapmcu.ir.graph import Graph
+from sapmcu.passes.constants import fold_constants
+from sapmcu.passes.moves import fold_moves
 from sapmcu.passes.orphans import drop_orphans
 from sapmcu.passes.relu6 import fold_relu6
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """mends: what it rewrites is computed wrong by TFLM; any other pass keeps every byte of the outputs."""
+    """mends: what it rewrites is computed wrong by TFLM; any other pass keeps every byte of the outputs.
+
+    fits_plans: it may run on a graph that comes with a plan of TFLM's arena, which the other passes would break.
+    """
 
     name: str
     run: Callable[[Graph], Graph]
     mends: bool = False
+    fits_plans: bool = False
 
 
 PASSES = (
-    Pass("drop-orphans", drop_orphans),
-    Pass("fold-relu6", fold_relu6, mends=True),
+    Pass("drop-orphans", drop_orphans, fits_plans=True),
+    Pass("fold-relu6", fold_relu6, mends=True, fits_plans=True),
+    Pass("fold-constants", fold_constants),
+    Pass("fold-moves", fold_moves),
 )

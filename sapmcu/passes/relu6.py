@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 
 from sapmcu.ir.activation import activation_range, fused_activation, type_range
-from sapmcu.ir.graph import DType, Graph, Op, Tensor
+from sapmcu.ir.graph import DType, Graph, Tensor
 from sapmcu.ir.ops import (
     Add,
     AveragePool2D,
@@ -26,6 +26,7 @@ from sapmcu.ir.ops import (
     Relu6,
     Sub,
 )
+from sapmcu.passes.edit import new_name, replaced, with_tensors
 
 Clamping = Add | AveragePool2D | Conv2D | DepthwiseConv2D | Div | FullyConnected | MaxPool2D | Mul | Sub
 """Ops whose fused activation TFLM applies."""
@@ -54,9 +55,9 @@ def _fold(graph: Graph, op: Relu6) -> Graph:
         if fused_activation(both, y) is not None:
             fused = dataclasses.replace(producer, outputs=op.outputs, activation=both)
             tensors = {name: tensor for name, tensor in graph.tensors.items() if name != x_name}
-            return dataclasses.replace(graph, tensors=tensors, ops=_replaced(_replaced(graph.ops, op), producer, fused))
+            return dataclasses.replace(graph, tensors=tensors, ops=replaced(replaced(graph.ops, op), producer, fused))
     if clamp.high == type_range(y).high:
-        return dataclasses.replace(graph, ops=_replaced(graph.ops, op, Relu(op.inputs, op.outputs)))
+        return dataclasses.replace(graph, ops=replaced(graph.ops, op, Relu(op.inputs, op.outputs)))
     return _with_minimum(graph, op, y, int(clamp.high)) if is_requantized else graph
 
 
@@ -72,26 +73,8 @@ def _producer(graph: Graph, x: Tensor) -> Clamping | None:
 def _with_minimum(graph: Graph, op: Relu6, y: Tensor, six: int) -> Graph:
     """y = min(relu(x), 6), all in y's quantization."""
     limit = np.array([six], y.dtype.numpy)
-    above = dataclasses.replace(y, name=_new_name(graph, f"{y.name}/relu"))
-    six_tensor = Tensor(_new_name(graph, f"{y.name}/six"), (1,), y.dtype, y.quantization, limit.tobytes())
-    tensors: dict[str, Tensor] = {}
-    for name, tensor in graph.tensors.items():
-        if name == y.name:  # beside y, since TFLM's planner goes by the order of tensors
-            tensors |= {above.name: above, six_tensor.name: six_tensor}
-        tensors[name] = tensor
+    above = dataclasses.replace(y, name=new_name(graph, f"{y.name}/relu"))
+    six_tensor = Tensor(new_name(graph, f"{y.name}/six"), (1,), y.dtype, y.quantization, limit.tobytes())
+    graph = with_tensors(graph, y.name, above, six_tensor)
     relu, minimum = Relu(op.inputs, (above.name,)), Minimum((above.name, six_tensor.name), op.outputs)
-    return dataclasses.replace(graph, tensors=tensors, ops=_replaced(graph.ops, op, relu, minimum))
-
-
-def _new_name(graph: Graph, wanted: str) -> str:
-    """A name that no tensor has."""
-    name, number = wanted, 1
-    while name in graph.tensors:
-        name, number = f"{wanted}_{number}", number + 1
-    return name
-
-
-def _replaced(ops: tuple[Op, ...], old: Op, *new: Op) -> tuple[Op, ...]:
-    """ops with others in the place of one."""
-    index = next(index for index, op in enumerate(ops) if op is old)
-    return (*ops[:index], *new, *ops[index + 1 :])
+    return dataclasses.replace(graph, ops=replaced(graph.ops, op, relu, minimum))

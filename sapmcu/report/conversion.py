@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from sapmcu.ir.accuracy import Accuracy, LayerAccuracy
-from sapmcu.ir.conversion import Conversion, Interface
+from sapmcu.ir.conversion import Conversion, Interface, Rewrite
 from sapmcu.report.terminal import columns, facts, memory_facts, number, op_table, render
 
 SHOWN_LAYERS = 15
@@ -46,15 +48,7 @@ def _about(result: Conversion) -> list[tuple[str, str, str]]:
     rows += [("output", _shape(one), _described(one)) for one in result.outputs]
     if result.samples is not None:
         rows.append(("ranges from", "GUESSED" if result.is_guessed else "samples", result.samples))
-    rows += [
-        (
-            f"rewrite {one.name}",
-            f"{one.ops_before - one.ops_after} ops",
-            _dropped_tensors(one.tensors_before, one.tensors_after),
-        )
-        for one in result.rewrites
-        if not one.is_identity
-    ]
+    rows += [_rewrite(one) for one in result.rewrites if not one.is_identity]
     if result.accuracy is not None:
         rows += _accuracy(result.accuracy)
     rows.append(
@@ -67,8 +61,27 @@ def _about(result: Conversion) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _dropped_tensors(before: int, after: int) -> str:
-    return f"fewer, {before - after} tensors fewer"
+SAVED: Mapping[str, str] = {
+    "ops": "ops",
+    "filters": "filters",
+    "macs": "MACs",
+    "constant_bytes": "bytes of constants",
+    "live_bytes": "bytes at the peak",
+    "tensors": "tensors",
+}
+"""Fields of GraphSize, and what they count."""
+
+
+def _rewrite(one: Rewrite) -> tuple[str, str, str]:
+    """The pass and what it changed."""
+    first, *rest = _saved(one) or ["mended"]
+    return f"rewrite {one.name}", first, ", ".join(rest)
+
+
+def _saved(one: Rewrite) -> list[str]:
+    """What became less or more, for instance "−2 ops"."""
+    pairs = [(getattr(one.after, field) - getattr(one.before, field), unit) for field, unit in SAVED.items()]
+    return [f"{'+' if change > 0 else '−'}{number(abs(change))} {unit}" for change, unit in pairs if change]
 
 
 def _shape(one: Interface) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sapmcu.boards.board import Board
-from sapmcu.ir.conversion import Conversion
+from sapmcu.ir.conversion import Conversion, Rewrite
 from sapmcu.ir.memory import Fit, MemoryReport
 
 SCHEMA = 1
@@ -82,7 +82,7 @@ def conversion_json(result: Conversion) -> dict[str, Any]:
         "inputs": [asdict(one) for one in result.inputs],
         "outputs": [asdict(one) for one in result.outputs],
         "memory": memory_json(result.memory, result.fit),
-        "rewrites": [asdict(one) for one in result.rewrites if not one.is_identity],
+        "rewrites": [rewrite_json(one) for one in result.rewrites if not one.is_identity],
         "check": asdict(result.check),
         "accuracy": None if result.accuracy is None else asdict(result.accuracy),
         "engines": [engine.value for engine in result.engines],
@@ -90,6 +90,13 @@ def conversion_json(result: Conversion) -> dict[str, Any]:
         "warnings": list(result.warnings),
         "files": list(result.files),
     }
+
+
+def rewrite_json(one: Rewrite) -> dict[str, Any]:
+    """One pass: each size of the graph before it and after it."""
+    before, after = asdict(one.before), asdict(one.after)
+    sizes = {f"{key}_{when}": size[key] for key in before for when, size in (("before", before), ("after", after))}
+    return {"name": one.name, **sizes, "mends": one.mends}
 
 
 def boards_json(boards: Sequence[Board]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from sapmcu.emit.tflite import write_tflite
 from sapmcu.frontends.tflite import load_tflite
 from sapmcu.ir.memory import Kernels
 from sapmcu.ir.text import parse_text
+from sapmcu.passes import PASSES
 from sapmcu.plan.memory import plan_memory
 from sapmcu.plan.tflm.target import target_for
 from sapmcu.run import tflm_host
@@ -167,7 +168,8 @@ def test_dump_ir_writes_every_pass(run: Run, tmp_path: Path) -> None:
     ran = run("convert", model, "--board", "stm32h7", "-o", tmp_path / "out", "--dump-ir", tmp_path / "ir")
     assert ran.code == 0
     names = sorted(path.name for path in (tmp_path / "ir").iterdir())
-    assert names == ["0-as-read.txt", "1-drop-orphans.txt", "2-fold-relu6.txt", "3-order.txt"]
+    passes = [f"{number}-{one.name}.txt" for number, one in enumerate(PASSES, 1)]
+    assert names == ["0-as-read.txt", *passes, f"{len(PASSES) + 1}-order.txt"]
     assert "FullyConnected(" in (tmp_path / "ir/0-as-read.txt").read_text()
 
 

@@ -9,6 +9,7 @@ from html import escape
 from sapmcu.ir.conversion import Conversion
 from sapmcu.ir.memory import MemoryReport, OpMemory
 from sapmcu.ir.memory_map import MemoryMap
+from sapmcu.report.conversion import SAVED
 from sapmcu.report.html.map_svg import map_svg
 
 Cell = str | int | float
@@ -91,15 +92,15 @@ def _bar(one: OpMemory, peak: OpMemory) -> str:
 
 def rewrites(result: Conversion) -> str:
     """What each pass changed; nothing where none did."""
-    rows = [
-        ((one.name, one.ops_before, one.ops_after, one.tensors_before, one.tensors_after), "")
-        for one in result.rewrites
-        if not one.is_identity
-    ]
-    if not rows:
+    changed = [one for one in result.rewrites if not one.is_identity]
+    if not changed:
         return ""
-    headings = ("rewrite", "ops before", "after", "tensors before", "after")
-    return f"<h2>Rewrites</h2>{table(headings, rows)}"
+    rows = [
+        ((one.name, *(getattr(one.after, field) - getattr(one.before, field) for field in SAVED)), "")
+        for one in changed
+    ]
+    text = "<p class='faint'>What each added; where it saved, the number is negative.</p>"
+    return f"<h2>Rewrites</h2>{text}{table(('rewrite', *SAVED.values()), rows)}"
 
 
 def accuracy(result: Conversion) -> str:
