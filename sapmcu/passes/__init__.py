@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sapmcu.ir.graph import Graph
 from sapmcu.passes.constants import fold_constants
+from sapmcu.passes.dead_channels import drop_dead_channels
 from sapmcu.passes.moves import fold_moves
 from sapmcu.passes.orphans import drop_orphans
 from sapmcu.passes.relu6 import fold_relu6
@@ -31,4 +32,5 @@ PASSES = (
     Pass("fold-relu6", fold_relu6, mends=True, fits_plans=True),
     Pass("fold-constants", fold_constants),
     Pass("fold-moves", fold_moves),
+    Pass("drop-dead-channels", drop_dead_channels),
 )

@@ -163,6 +163,19 @@ def test_float_samples_that_look_like_pixels_are_pointed_out(run: Run, tmp_path:
     assert "whole numbers up to 255" in ran.err
 
 
+def test_what_rewrites_saved_is_told(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ran = run("convert", reference_model("tflm_hello_world_int8.tflite"), "--board", "stm32h7", "-o", out)
+    assert "rewrite drop-dead-channels" in ran.out and "−4 filters" in ran.out and "−68 MACs" in ran.out
+    (one,) = json.loads((out / "report.json").read_text())["rewrites"]
+    assert (one["name"], one["filters_before"] - one["filters_after"], one["mends"]) == ("drop-dead-channels", 4, False)
+    assert set(one) == {"name", "mends"} | {
+        f"{key}_{when}"
+        for key in ("ops", "tensors", "filters", "macs", "constant_bytes", "live_bytes")
+        for when in ("before", "after")
+    }
+
+
 def test_dump_ir_writes_every_pass(run: Run, tmp_path: Path) -> None:
     model = reference_model("tflm_hello_world_int8.tflite")
     ran = run("convert", model, "--board", "stm32h7", "-o", tmp_path / "out", "--dump-ir", tmp_path / "ir")
