@@ -179,12 +179,13 @@ def first_different_op(firmware: Firmware, emulator: str, project_dir: Path, vec
     """
     from sapmcu.frontends.tflite import read_tflite
     from sapmcu.lower.graph import lower_graph
+    from sapmcu.pipeline import native_graph
     from sapmcu.reference import run_graph
 
     path = project_dir / "model.tflite"
     try:
         model = path.read_bytes()
-        graph = read_tflite(model, path.stem, str(path))
+        graph, *_ = native_graph(read_tflite(model, path.stem, str(path)))
         values = run_graph(graph, _arrays(graph, vector))
         offsets = lower_graph(graph).plan.offset_bytes
     except (OSError, UserError):

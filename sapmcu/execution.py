@@ -14,11 +14,16 @@ from sapmcu.run import tflm_host
 
 
 def check_execution(
-    before: bytes | None, after: bytes, graph: Graph, inputs: Sequence[Sequence[Array]]
+    before: bytes | None,
+    after: bytes,
+    graph: Graph,
+    inputs: Sequence[Sequence[Array]],
+    native: Graph | None = None,
 ) -> tuple[tuple[Vector, ...], ExecutionCheck]:
     """Run the inputs through everything that can run them; all must agree in every byte.
 
     before: the model as it was read, None where a pass mends what TFLM computes wrong. after, graph: what is written.
+    native: what the native engine runs, where that is another graph.
     Raises: UserError where TFLM can't run the model, or nothing here can. A difference is our bug: AssertionError.
     """
     results: dict[str, list[Vector]] = {}
@@ -29,6 +34,8 @@ def check_execution(
     if not any(isinstance(op, Opaque) for op in graph.ops):
         try:
             results["reference"] = [_vector(graph, one, run_graph(graph, one)) for one in inputs]
+            if native is not None and native is not graph:
+                results["reference, native graph"] = [_vector(native, one, run_graph(native, one)) for one in inputs]
         except UserError:
             if not results:
                 raise

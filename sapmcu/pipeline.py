@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from sapmcu.ir.source import ModelFormat, Samples, Source
 from sapmcu.ir.text import dump_text
 from sapmcu.ir.tflite import op_code
 from sapmcu.lower import lower_graph, order_graph
-from sapmcu.passes import PASSES
+from sapmcu.passes import NATIVE_PASSES, PASSES, Pass
 from sapmcu.passes.int8_interface import int8_interface
 from sapmcu.plan.maps import native_map, tflm_map
 from sapmcu.plan.memory import plan_memory
@@ -87,13 +87,14 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     dump(graph, options.dump_ir, f"{len(rewrites) + 1}-order")
     model = write_tflite(graph)
     memory = plan_memory(graph, len(model), target_for(Kernels(options.kernels), dsp=board.dsp, mve=board.mve))
-    program, reason = lower(graph)
+    native, native_rewrites, is_order_best = native_graph(graph, is_order_best=is_order_best)
+    program, reason = lower(native)
     fit = board_fit(board, memory)
     engines = fitting_engines(board, fit, memory, program)
     progress(f"checking {VECTORS} inputs")
     inputs = make_inputs(graph, quantized_samples(graph, samples), VECTORS)
     is_mended = any(one.mends for one in rewrites)
-    vectors, check = check_execution(None if is_mended else write_tflite(as_read), model, graph, inputs)
+    vectors, check = check_execution(None if is_mended else write_tflite(as_read), model, graph, inputs, native)
     accuracy = None
     if samples is not None and not samples.is_guessed:
         progress(f"comparing int8 with float on {len(samples)} samples")
@@ -123,18 +124,18 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         outputs=interfaces(graph, graph.outputs),
         memory=memory,
         fit=fit,
-        rewrites=rewrites,
+        rewrites=(*rewrites, *native_rewrites),
         check=check,
         accuracy=accuracy,
         engines=engines,
-        native=None if program is None else native_arena(program, in_file_order, graph, is_order_best),
+        native=None if program is None else native_arena(program, in_file_order, native, is_order_best),
         warnings=(*warnings(samples, graph, memory), *engine_warnings(engines, fit, memory, reason)),
         files=tuple(sorted([*files, "report.html", "report.json"])),
         out=out,
     )
     for warning in result.warnings:
         progress(f"warning: {warning}")
-    plans = [tflm_map(graph, memory.tflm), *([] if program is None else [native_map(graph, program)])]
+    plans = [tflm_map(graph, memory.tflm), *([] if program is None else [native_map(native, program)])]
     reports = {"report.json": json_text(conversion_json(result)) + "\n", "report.html": render_html(result, plans)}
     write_directory(out, {**files, **{name: text.encode() for name, text in reports.items()}}, force=options.force)
     return result
@@ -149,10 +150,12 @@ def lower(graph: Graph) -> tuple[NativeProgram | None, str]:
 
 
 def native_arena(program: NativeProgram, in_file_order: Graph, graph: Graph, is_order_best: bool) -> NativeArena:
-    """The plan of the native engine, beside what the order of the file would need."""
+    """The plan of the native engine, beside what the order of the file would need. graph: the program's."""
     plan = program.plan
-    file_order_bytes = plan.arena_bytes if graph is in_file_order else lower_graph(in_file_order).plan.arena_bytes
-    return NativeArena(plan.arena_bytes, plan.bound_bytes, file_order_bytes, is_order_best)
+    if graph is in_file_order:
+        return NativeArena(plan.arena_bytes, plan.bound_bytes, plan.arena_bytes, is_order_best)
+    unordered, _ = run_passes(in_file_order, NATIVE_PASSES)
+    return NativeArena(plan.arena_bytes, plan.bound_bytes, lower_graph(unordered).plan.arena_bytes, is_order_best)
 
 
 def fitting_engines(board: Board, fit: Fit, memory: MemoryReport, program: NativeProgram | None) -> tuple[Engine, ...]:
@@ -197,10 +200,27 @@ def quantize(source: Source, options: ConvertOptions, progress: Progress) -> tup
 
 
 def rewrite(graph: Graph, dump_ir: Path | None = None) -> tuple[Graph, tuple[Rewrite, ...]]:
-    """Run all passes; each result is verified."""
-    rewrites = []
+    """Run all passes of the graph that model.tflite holds."""
     dump(graph, dump_ir, "0-as-read")
-    for number, one in enumerate(PASSES, 1):
+    return run_passes(graph, PASSES, dump_ir)
+
+
+def native_graph(graph: Graph, *, is_order_best: bool = False) -> tuple[Graph, tuple[Rewrite, ...], bool]:
+    """(graph for the native engine, its rewrites, whether no order needs less) from the one that model.tflite holds.
+
+    It comes from that graph alone, so that it can be made again from the file.
+    """
+    rewritten, rewrites = run_passes(graph, NATIVE_PASSES)
+    if rewritten is graph:
+        return graph, rewrites, is_order_best
+    ordered, is_order_best = order_graph(rewritten)
+    return ordered, tuple(replace(one, engine=Engine.NATIVE) for one in rewrites), is_order_best
+
+
+def run_passes(graph: Graph, passes: Sequence[Pass], dump_ir: Path | None = None) -> tuple[Graph, tuple[Rewrite, ...]]:
+    """The graph after the passes; each result is verified. A plan of TFLM's arena holds off those that break it."""
+    rewrites = []
+    for number, one in enumerate(passes, 1):
         before = graph
         if one.fits_plans or OFFLINE_METADATA not in graph.metadata:
             graph = one.run(graph)

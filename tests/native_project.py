@@ -22,6 +22,7 @@ from sapmcu.emit.vectors import emit_testdata
 from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.vectors import Vector
 from sapmcu.lower import lower_graph
+from sapmcu.pipeline import native_graph
 from sapmcu.reference import run_graph
 
 BYTES = 48
@@ -102,7 +103,7 @@ def write_graph_project(
     directory: Path, board: str, graph: Graph, inputs: Sequence[Sequence[Array]], patch: Mapping[str, str] | None = None
 ) -> Path:
     """Write what `sapmcu convert` would; patch: what to replace in the model's C. Returns `directory`."""
-    chosen, program, model = load_board(board), lower_graph(graph), write_tflite(graph)
+    chosen, program, model = load_board(board), lower_graph(native_graph(graph)[0]), write_tflite(graph)
     sources = {
         **emit_native(program, hashlib.sha256(model).hexdigest(), ORIGIN),
         **emit_model_table([program.name], ORIGIN),

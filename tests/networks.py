@@ -18,8 +18,8 @@ from sapmcu.emit.tflite import write_tflite
 from sapmcu.frontends.tflite import read_tflite
 from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.vectors import Vector
-from sapmcu.lower import order_graph
-from sapmcu.pipeline import rewrite
+from sapmcu.lower import lower_graph, order_graph
+from sapmcu.pipeline import native_graph, rewrite
 from sapmcu.run import tflm_host
 from sapmcu.run.session import Firmware, target_of
 from sapmcu.run.vectors import make_inputs
@@ -62,7 +62,8 @@ def load_network(name: str) -> Network:
 
 def network_firmware(directory: Path, network: Network, board: str, emulator: str, toolchain: str) -> Firmware:
     """What `sapmcu convert` and `sapmcu build` make of it."""
-    files = emit_native_project(network.graph, network.model, load_board(board), network.vectors[:1], ORIGIN)
+    program = lower_graph(native_graph(network.graph)[0])
+    files = emit_native_project(network.graph, network.model, load_board(board), network.vectors[:1], ORIGIN, program)
     write_files(directory, files)
     build = build_firmware(directory, toolchain, target=target_of(emulator))
     return Firmware(load_project(directory / "firmware"), build)

@@ -51,3 +51,25 @@ y = Add(e, f, activation=-128..127)
 def branches() -> Graph:
     """Two wide branches, which another order of ops keeps apart."""
     return parse_text(BRANCHES)
+
+
+PADDED = f"""
+graph padded "a PAD on all sides at stride 2, which SAME doesn't say; the peak is later"
+tensor x [1,6,6,2] int8 (0.5, -3)
+const filter [2,3,3,2] int8 (0.01, 0) = {" ".join(map(str, range(-18, 18)))}
+const point [32,1,1,2] int8 (0.01, 0) = {" ".join(map(str, range(-32, 32)))}
+const pads [4,2] int32 = 0 0 1 1 1 1 0 0
+tensor a [1,8,8,2] int8 (0.5, -3)
+tensor b [1,3,3,2] int8 (0.5, -3)
+tensor y [1,3,3,32] int8 (0.5, -3)
+input x
+output y
+a = Pad(x, pads)
+b = Conv2D(a, filter, stride=(2, 2), padding=((0, 0), (0, 0)), dilation=(1, 1), activation=-128..127)
+y = Conv2D(b, point, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), activation=-128..127)
+"""
+
+
+def padded() -> Graph:
+    """A network whose PAD only the native engine can do without."""
+    return parse_text(PADDED)

@@ -43,12 +43,16 @@ class GraphSize:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """What a pass did. mends: the graph before it gives wrong results in TFLM, so that the two can't be compared."""
+    """What a pass did. mends: the graph before it gives wrong results in TFLM, so that the two can't be compared.
+
+    engine: the only one whose graph it is; None where model.tflite has it.
+    """
 
     name: str
     before: GraphSize
     after: GraphSize
-    mends: bool
+    mends: bool = False
+    engine: Engine | None = None
 
     @property
     def is_identity(self) -> bool:

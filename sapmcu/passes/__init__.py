@@ -11,7 +11,9 @@ from sapmcu.passes.constants import fold_constants
 from sapmcu.passes.dead_channels import drop_dead_channels
 from sapmcu.passes.moves import fold_moves
 from sapmcu.passes.orphans import drop_orphans
+from sapmcu.passes.pads import fold_pads, fold_same_pads
 from sapmcu.passes.relu6 import fold_relu6
+from sapmcu.passes.zero_taps import trim_filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +34,13 @@ PASSES = (
     Pass("fold-relu6", fold_relu6, mends=True, fits_plans=True),
     Pass("fold-constants", fold_constants),
     Pass("fold-moves", fold_moves),
+    Pass("fold-same-pads", fold_same_pads),
     Pass("drop-dead-channels", drop_dead_channels),
 )
+"""What model.tflite holds has run through these."""
+
+NATIVE_PASSES = (
+    Pass("fold-pads", fold_pads, fits_plans=True),
+    Pass("trim-filters", trim_filters, fits_plans=True),
+)
+"""The native engine's graph is that of model.tflite after these, too: TFLM can't run what they make."""

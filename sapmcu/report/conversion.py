@@ -75,7 +75,7 @@ SAVED: Mapping[str, str] = {
 def _rewrite(one: Rewrite) -> tuple[str, str, str]:
     """The pass and what it changed."""
     first, *rest = _saved(one) or ["mended"]
-    return f"rewrite {one.name}", first, ", ".join(rest)
+    return f"{one.engine or 'rewrite'} {one.name}", first, ", ".join(rest)
 
 
 def _saved(one: Rewrite) -> list[str]:

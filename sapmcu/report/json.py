@@ -96,7 +96,7 @@ def rewrite_json(one: Rewrite) -> dict[str, Any]:
     """One pass: each size of the graph before it and after it."""
     before, after = asdict(one.before), asdict(one.after)
     sizes = {f"{key}_{when}": size[key] for key in before for when, size in (("before", before), ("after", after))}
-    return {"name": one.name, **sizes, "mends": one.mends}
+    return {"name": one.name, **sizes, "mends": one.mends, "engine": one.engine and one.engine.value}
 
 
 def boards_json(boards: Sequence[Board]) -> dict[str, Any]:

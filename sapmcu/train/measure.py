@@ -20,7 +20,7 @@ from sapmcu.ir.memory import Kernels
 from sapmcu.ir.source import Samples
 from sapmcu.isolated import Progress
 from sapmcu.lower import lower_graph, order_graph
-from sapmcu.pipeline import rewrite
+from sapmcu.pipeline import native_graph, rewrite
 from sapmcu.plan.memory import plan_memory
 from sapmcu.plan.tflm.target import target_for
 from sapmcu.quantize.accuracy import dequantize_array, quantize_array
@@ -68,7 +68,7 @@ def measure_int8(out: Path, splits: Splits, float_result: FloatResult, seed: int
     graph, _ = order_graph(rewrite(as_read)[0])
     model = write_tflite(graph)
     memory = plan_memory(graph, len(model), target_for(Kernels.CMSIS_NN))
-    native_bytes, refusal = native_arena_bytes(graph)
+    native_bytes, refusal = native_arena_bytes(native_graph(graph)[0])
     progress(f"testing int8 with {len(splits.test):,} pictures")
     found = find_int8(task, graph, model, splits.test)
     return Int8Facts(

@@ -11,13 +11,14 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from native_project import write_graph_project
-from small_graphs import residual
+from small_graphs import padded, residual
 
 from sapmcu.emulation import load_vectors, run_project, test_project
 from sapmcu.errors import UserError
 from sapmcu.ir.graph import Array
 from sapmcu.ir.run import Difference
 from sapmcu.lower import lower_graph
+from sapmcu.pipeline import native_graph
 from sapmcu.report.junit import describe_difference, render_junit
 
 BOARD = "nucleo_f446re"
@@ -79,6 +80,18 @@ def test_the_first_op_that_differs_is_found(tmp_path: Path, emulator: str) -> No
     difference = test_project(spoil(tmp_path), emulator).first_difference
     assert difference is not None and difference.op == 1
     assert (difference.vector, difference.output, difference.index) == (0, 0, 5)
+
+
+def test_an_op_is_counted_as_the_engine_runs_it(tmp_path: Path) -> None:
+    """Its graph has no PAD, which model.tflite has."""
+    graph = padded()
+    offset = lower_graph(native_graph(graph)[0]).plan.offset_bytes["b"]
+    wrong = f"((volatile char *)sapmcu_padded_model.arena)[{offset}] ^= 16; END_OP(0);"
+    random = np.random.default_rng(1)
+    images = [(random.integers(-128, 128, (1, 6, 6, 2), np.int8),)]
+    write_graph_project(tmp_path, BOARD, graph, images, {"END_OP(0);": wrong})
+    difference = test_project(tmp_path).first_difference
+    assert difference is not None and difference.op == 0
 
 
 def test_without_the_model_the_op_stays_unknown(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from command import Ran, sapmcu
 from reference_models import ROOT, reference_model
-from small_graphs import branches
+from small_graphs import branches, padded
 
 from sapmcu.emit.tflite import write_tflite
 from sapmcu.frontends.tflite import load_tflite
@@ -36,9 +37,9 @@ def tree(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
-def check_output(out: Path) -> dict[str, object]:
+def check_output(out: Path) -> dict[str, Any]:
     """The written model gives the written outputs, and the reports speak of it."""
-    report: dict[str, object] = json.loads((out / "report.json").read_text())
+    report: dict[str, Any] = json.loads((out / "report.json").read_text())
     model = (out / "model.tflite").read_bytes()
     assert report["sha256"] == hashlib.sha256(model).hexdigest()
     assert report["files"] == sorted(tree(out))
@@ -169,11 +170,24 @@ def test_what_rewrites_saved_is_told(run: Run, tmp_path: Path) -> None:
     assert "rewrite drop-dead-channels" in ran.out and "−4 filters" in ran.out and "−68 MACs" in ran.out
     (one,) = json.loads((out / "report.json").read_text())["rewrites"]
     assert (one["name"], one["filters_before"] - one["filters_after"], one["mends"]) == ("drop-dead-channels", 4, False)
-    assert set(one) == {"name", "mends"} | {
+    assert set(one) == {"name", "mends", "engine"} | {
         f"{key}_{when}"
         for key in ("ops", "tensors", "filters", "macs", "constant_bytes", "live_bytes")
         for when in ("before", "after")
     }
+
+
+def test_a_pad_that_a_file_needs_is_folded_for_the_native_engine(run: Run, tmp_path: Path) -> None:
+    model, out = tmp_path / "padded.tflite", tmp_path / "out"
+    model.write_bytes(write_tflite(padded()))
+    ran = run("convert", model, "--board", "stm32h7", "-o", out)
+    assert "native fold-pads" in ran.out and "−1 ops" in ran.out
+    report = check_output(out)
+    assert [op["type"] for op in report["memory"]["ops"]] == ["PAD", "CONV_2D", "CONV_2D"]
+    (one,) = report["rewrites"]
+    assert (one["name"], one["engine"], one["ops_after"]) == ("fold-pads", "native", 2)
+    assert report["check"] == {"vectors": 30, "engines": ["tflm", "reference", "reference, native graph"]}
+    assert "/* op 0 conv_2d: " in (out / "firmware/sapmcu_padded.c").read_text()
 
 
 def test_dump_ir_writes_every_pass(run: Run, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from sapmcu.ir.conversion import Conversion
+from sapmcu.ir.conversion import Conversion, Rewrite
 from sapmcu.ir.memory import MemoryReport, OpMemory
 from sapmcu.ir.memory_map import MemoryMap
 from sapmcu.report.conversion import SAVED
@@ -96,11 +96,15 @@ def rewrites(result: Conversion) -> str:
     if not changed:
         return ""
     rows = [
-        ((one.name, *(getattr(one.after, field) - getattr(one.before, field) for field in SAVED)), "")
+        ((_rewrite(one), *(getattr(one.after, field) - getattr(one.before, field) for field in SAVED)), "")
         for one in changed
     ]
     text = "<p class='faint'>What each added; where it saved, the number is negative.</p>"
     return f"<h2>Rewrites</h2>{text}{table(('rewrite', *SAVED.values()), rows)}"
+
+
+def _rewrite(one: Rewrite) -> str:
+    return one.name if one.engine is None else f"{one.name}, {one.engine} engine only"
 
 
 def accuracy(result: Conversion) -> str:

@@ -19,7 +19,7 @@ from sapmcu.ir.pruning import ModelSize
 from sapmcu.ir.source import ModelFormat, Source
 from sapmcu.isolated import silent
 from sapmcu.lower import lower_graph, order_graph
-from sapmcu.pipeline import rewrite
+from sapmcu.pipeline import native_graph, rewrite
 from sapmcu.quantize.guess import guess_samples
 from sapmcu.quantize.quantizer import check_full_int8
 from sapmcu.quantize.tensorflow import quantize_with_tensorflow
@@ -30,7 +30,7 @@ RANDOM_INPUTS = 4
 
 
 def int8_graph(model: Any) -> Graph:
-    """The graph that `sapmcu convert` would emit, but for its scales.
+    """The graph that `sapmcu convert` would emit for the native engine, but for its scales.
 
     Raises: UserError where the model can't be converted to int8.
     """
@@ -41,7 +41,7 @@ def int8_graph(model: Any) -> Graph:
     samples = guess_samples(source, SAMPLES)
     graph = read_tflite(quantize_with_tensorflow(silent, tflite, samples.arrays), path, path)
     check_full_int8(graph, source)
-    return order_graph(rewrite(graph)[0])[0]
+    return native_graph(order_graph(rewrite(graph)[0])[0])[0]
 
 
 def measure(model: Any) -> tuple[ModelSize, str]:
