@@ -19,18 +19,20 @@ def check_execution(
     graph: Graph,
     inputs: Sequence[Sequence[Array]],
     native: Graph | None = None,
+    inputs_before: Sequence[Sequence[Array]] | None = None,
 ) -> tuple[tuple[Vector, ...], ExecutionCheck]:
     """Run the inputs through everything that can run them; all must agree in every byte.
 
     before: the model as it was read, None where a pass mends what TFLM computes wrong. after, graph: what is written.
-    native: what the native engine runs, where that is another graph.
+    native: what the native engine runs, where that is another graph. inputs_before: the inputs as the model as read
+    takes them, where that is another layout.
     Raises: UserError where TFLM can't run the model, or nothing here can. A difference is our bug: AssertionError.
     """
     results: dict[str, list[Vector]] = {}
     if tflm_host.is_available():
         results["tflm"] = _run_tflm(after, graph, inputs)
         if before is not None and before != after:
-            results["tflm, model as read"] = _run_tflm(before, graph, inputs)
+            results["tflm, model as read"] = _run_tflm(before, graph, inputs, inputs_before)
     if not any(isinstance(op, Opaque) for op in graph.ops):
         try:
             results["reference"] = [_vector(graph, one, run_graph(graph, one)) for one in inputs]
@@ -71,8 +73,11 @@ def tracer(graph: Graph) -> Callable[[Sequence[Array]], Mapping[str, Array]] | N
     return lambda inputs: run_graph(graph, inputs)
 
 
-def _run_tflm(model: bytes, graph: Graph, inputs: Sequence[Sequence[Array]]) -> list[Vector]:
-    outputs = tflm_host.invoke(model, inputs, len(graph.outputs))
+def _run_tflm(
+    model: bytes, graph: Graph, inputs: Sequence[Sequence[Array]], given: Sequence[Sequence[Array]] | None = None
+) -> list[Vector]:
+    """given: the inputs in the model's layout, where that is another."""
+    outputs = tflm_host.invoke(model, given or inputs, len(graph.outputs))
     return [
         _vector(graph, one, dict(zip(graph.outputs, values, strict=True)))
         for one, values in zip(inputs, outputs, strict=True)

@@ -6,8 +6,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
+
+import numpy as np
 
 from sapmcu import __version__
 from sapmcu.boards.board import Board, load_board
@@ -23,7 +25,7 @@ from sapmcu.frontends.source import load_source
 from sapmcu.frontends.tflite import read_tflite
 from sapmcu.ir.build import Engine
 from sapmcu.ir.check import verify_graph
-from sapmcu.ir.conversion import Conversion, Interface, NativeArena, Rewrite
+from sapmcu.ir.conversion import Conversion, InputLayout, Interface, NativeArena, Rewrite
 from sapmcu.ir.graph import Array, Graph, Tensor
 from sapmcu.ir.memory import Fit, Kernels, MemoryReport
 from sapmcu.ir.native import NativeProgram
@@ -33,6 +35,7 @@ from sapmcu.ir.text import dump_text
 from sapmcu.ir.tflite import op_code
 from sapmcu.lower import lower_graph, order_graph
 from sapmcu.passes import NATIVE_PASSES, PASSES, Pass
+from sapmcu.passes.input_layout import channels_last_inputs
 from sapmcu.passes.int8_interface import int8_interface
 from sapmcu.plan.maps import native_map, tflm_map
 from sapmcu.plan.memory import plan_memory
@@ -47,6 +50,8 @@ from sapmcu.report.json import conversion_json, json_text
 from sapmcu.run.vectors import make_inputs
 
 Progress = Callable[[str], None]
+Perms = Sequence[tuple[int, ...] | None]
+"""For each input: how the host transposes it, None for one that it gives as the model file has it."""
 VECTORS = 30
 """Inputs of the check before anything is written."""
 KEPT_VECTORS = 8
@@ -65,6 +70,7 @@ class ConvertOptions:
     normalize: str | None = None
     strict: bool = False
     per_layer: bool = False
+    input_layout: str = InputLayout.FILE
     kernels: str = Kernels.CMSIS_NN
     dump_ir: Path | None = None
     command: str = ""
@@ -82,7 +88,8 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     int8, quantizer, samples = quantize(source, options, progress)
     as_read = read_tflite(int8, source.path.stem, str(source.path), is_quantized_here=quantizer is not None)
     check_full_int8(as_read, source)
-    in_file_order, rewrites = rewrite(as_read, options.dump_ir)
+    laid_out, perms = lay_out(as_read, InputLayout(options.input_layout), progress)
+    in_file_order, rewrites = rewrite(laid_out, options.dump_ir)
     graph, is_order_best = order_graph(in_file_order)
     dump(graph, options.dump_ir, f"{len(rewrites) + 1}-order")
     model = write_tflite(graph)
@@ -92,14 +99,16 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     fit = board_fit(board, memory)
     engines = fitting_engines(board, fit, memory, program)
     progress(f"checking {VECTORS} inputs")
-    inputs = make_inputs(graph, quantized_samples(graph, samples), VECTORS)
-    is_mended = any(one.mends for one in rewrites)
-    vectors, check = check_execution(None if is_mended else write_tflite(as_read), model, graph, inputs, native)
+    int8_samples = None if samples is None else samples.transposed(perms)
+    inputs = make_inputs(graph, quantized_samples(graph, int8_samples), VECTORS)
+    before = None if any(one.mends for one in rewrites) else write_tflite(as_read)
+    vectors, check = check_execution(before, model, graph, inputs, native, in_layout_of_file(inputs, perms))
     accuracy = None
     if samples is not None and not samples.is_guessed:
         progress(f"comparing int8 with float on {len(samples)} samples")
         accuracy = measure_accuracy(
             *(source, graph, model, samples),
+            int8_samples=int8_samples,
             execute=executor(graph, model),
             trace=tracer(graph),
             per_layer=options.per_layer,
@@ -120,7 +129,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         samples=samples.origin if samples else None,
         is_guessed=samples is not None and samples.is_guessed,
         sha256=hashlib.sha256(model).hexdigest(),
-        inputs=interfaces(graph, graph.inputs),
+        inputs=interfaces(graph, graph.inputs, perms),
         outputs=interfaces(graph, graph.outputs),
         memory=memory,
         fit=fit,
@@ -199,6 +208,25 @@ def quantize(source: Source, options: ConvertOptions, progress: Progress) -> tup
     return quantized.tflite, quantized.quantizer.value, samples
 
 
+def lay_out(graph: Graph, layout: InputLayout, progress: Progress) -> tuple[Graph, Perms]:
+    """The graph with inputs in this layout, and how the host transposes each of them."""
+    if layout is InputLayout.FILE:
+        return graph, (None,) * len(graph.inputs)
+    laid_out, moved = channels_last_inputs(graph)
+    if not moved:
+        progress("note: no input of the model has its channels moved last by a TRANSPOSE; --input-layout is not used")
+    return laid_out, tuple(moved.get(name) for name in graph.inputs)
+
+
+def in_layout_of_file(inputs: Sequence[tuple[Array, ...]], perms: Perms) -> Sequence[tuple[Array, ...]]:
+    """Undo the host's transposes."""
+
+    def undone(array: Array, perm: tuple[int, ...] | None) -> Array:
+        return array if perm is None else np.ascontiguousarray(array.transpose(np.argsort(perm)))
+
+    return [tuple(undone(array, perm) for array, perm in zip(one, perms, strict=True)) for one in inputs]
+
+
 def rewrite(graph: Graph, dump_ir: Path | None = None) -> tuple[Graph, tuple[Rewrite, ...]]:
     """Run all passes of the graph that model.tflite holds."""
     dump(graph, dump_ir, "0-as-read")
@@ -248,15 +276,15 @@ def quantized_samples(graph: Graph, samples: Samples | None) -> Sequence[tuple[A
     return [tuple(quantize_inputs(graph, one)) for one in islice(samples.batches(), VECTORS)]
 
 
-def interfaces(graph: Graph, names: Sequence[str]) -> tuple[Interface, ...]:
+def interfaces(graph: Graph, names: Sequence[str], perms: Perms = ()) -> tuple[Interface, ...]:
     """The inputs or outputs as reports show them."""
 
-    def one(tensor: Tensor) -> Interface:
+    def one(tensor: Tensor, perm: tuple[int, ...] | None) -> Interface:
         quantization = tensor.quantization
         scale, zero_point = (None, None) if quantization is None else (quantization.scale, quantization.zero_point)
-        return Interface(tensor.name, tensor.shape, tensor.dtype.value, scale, zero_point)
+        return Interface(tensor.name, tensor.shape, tensor.dtype.value, scale, zero_point, perm)
 
-    return tuple(one(graph.tensors[name]) for name in names)
+    return tuple(one(graph.tensors[name], perm) for name, perm in zip_longest(names, perms))
 
 
 def warnings(samples: Samples | None, graph: Graph, memory: MemoryReport) -> tuple[str, ...]:

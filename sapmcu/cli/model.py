@@ -33,6 +33,13 @@ KERNELS = click.option(
 @click.option("--normalize", help="How pixels become inputs: 0..1, -1..1, 0..255, or MEAN,STD.")
 @click.option("--strict", is_flag=True, help="No made-up samples: stop where real ones are missing.")
 @click.option("--per-layer", is_flag=True, help="List the quantization noise layer by layer, worst first.")
+@click.option(
+    "--input-layout",
+    type=click.Choice(["file", "nhwc"]),
+    default="file",
+    show_default=True,
+    help="nhwc: where the model first moves an input's channels last, the application gives it so; no TRANSPOSE runs.",
+)
 @KERNELS
 @click.option("--dump-ir", type=click.Path(path_type=Path), help="Write the graph after every pass here.")
 @JSON

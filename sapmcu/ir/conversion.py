@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One input or output of the int8 model."""
+    """One input or output of the int8 model.
+
+    file_axes: of an input that the host transposes, the axes of the model file's input in the order of this one's.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     scale: float | None
     zero_point: int | None
+    file_axes: tuple[int, ...] | None = None
+
+
+class InputLayout(StrEnum):
+    """How inputs are given: as the model file has them, or with channels last where it transposes them first."""
+
+    FILE = "file"
+    NHWC = "nhwc"
 
 
 @dataclass(frozen=True, slots=True)

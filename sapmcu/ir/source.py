@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+
+import numpy as np
 
 from sapmcu.ir.graph import Array, DType, Graph
 
@@ -79,3 +81,11 @@ class Samples:
         """The inputs of one inference at a time, batch 1."""
         for index in range(len(self)):
             yield tuple(array[index : index + 1] for array in self.arrays)
+
+    def transposed(self, perms: Sequence[tuple[int, ...] | None]) -> Samples:
+        """The same samples for inputs with other orders of axes; None for one that stays."""
+        arrays = (
+            array if perm is None else np.ascontiguousarray(array.transpose(perm))
+            for array, perm in zip(self.arrays, perms, strict=True)
+        )
+        return replace(self, arrays=tuple(arrays))

@@ -54,6 +54,7 @@ def measure_accuracy(
     model: bytes,
     samples: Samples,
     *,
+    int8_samples: Samples | None = None,
     execute: Execute | None = None,
     trace: Trace | None = None,
     per_layer: bool = False,
@@ -61,11 +62,13 @@ def measure_accuracy(
     """Run both models on all samples.
 
     source: the float model. quantized, model: the int8 one, as graph and as file; its inputs and outputs are in the
-    order of the float model's. execute, trace: what runs the int8 model; LiteRT's reference kernels where None, which
-    differ from TFLM's in some ops (SUM is wrong in them).
+    order of the float model's. int8_samples: the samples as the int8 model takes them, where that is another layout.
+    execute, trace: what runs the int8 model; LiteRT's reference kernels where None, which differ from TFLM's in some
+    ops (SUM is wrong in them).
     """
     expected = run_litert(source.tflite, list(samples.batches()))
-    int8_inputs = [quantize_inputs(quantized, batch) for batch in samples.batches()]
+    int8_samples = int8_samples or samples
+    int8_inputs = [quantize_inputs(quantized, batch) for batch in int8_samples.batches()]
     results = run_litert(model, int8_inputs) if execute is None else execute(int8_inputs)
     outs = [quantized.tensors[name] for name in quantized.outputs]
     got = [[dequantize_array(array, tensor) for array, tensor in zip(one, outs, strict=True)] for one in results]
@@ -78,7 +81,7 @@ def measure_accuracy(
         argmax_agreement=agreement,
         float_accuracy=float_accuracy,
         int8_accuracy=int8_accuracy,
-        layers=measure_layers(source, quantized, trace or _litert_trace(model, quantized), samples)
+        layers=measure_layers(source, quantized, trace or _litert_trace(model, quantized), (samples, int8_samples))
         if per_layer
         else (),
     )
@@ -138,19 +141,25 @@ def dequantize_array(array: Array, tensor: Tensor) -> Array:
     return (array.astype(np.float64) - tensor.zero_point) * tensor.scale
 
 
-def measure_layers(source: Source, quantized: Graph, trace: Trace, samples: Samples) -> tuple[LayerAccuracy, ...]:
-    """The noise at each op's output that both models have under the same name, worst first."""
+def measure_layers(
+    source: Source, quantized: Graph, trace: Trace, samples: tuple[Samples, Samples]
+) -> tuple[LayerAccuracy, ...]:
+    """The noise at each op's output that both models have under the same name and shape, worst first.
+
+    samples: as the float model takes them, and as the int8 one does.
+    """
     real = Stepper(source.tflite, source.graph)
     pairs = [
         (index, name)
         for index, op in enumerate(quantized.ops)
         for name in op.outputs
         if name in real.indices and quantized.tensors[name].quantization is not None
+        if source.graph.tensors[name].shape == quantized.tensors[name].shape
     ]
     noises = [Noise() for _ in pairs]
-    for batch in islice(samples.batches(), PER_LAYER_SAMPLES):
+    for batch, int8_batch in islice(zip(*(one.batches() for one in samples), strict=True), PER_LAYER_SAMPLES):
         real.run(batch)
-        approximate = trace(quantize_inputs(quantized, batch))
+        approximate = trace(quantize_inputs(quantized, int8_batch))
         for (_, name), noise in zip(pairs, noises, strict=True):
             noise.add(real.value(name), dequantize_array(approximate[name], quantized.tensors[name]))
     public = _public_outputs(source)

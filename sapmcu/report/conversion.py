@@ -89,9 +89,12 @@ def _shape(one: Interface) -> str:
 
 
 def _described(one: Interface) -> str:
+    name = one.name
+    if one.file_axes is not None:
+        name += f"; the file's axes {', '.join(map(str, one.file_axes))}: the application transposes"
     if one.scale is None:
-        return one.name
-    return f"real = {one.scale:.6g} · (q − {one.zero_point}); {one.name}".replace("− -", "+ ")
+        return name
+    return f"real = {one.scale:.6g} · (q − {one.zero_point}); {name}".replace("− -", "+ ")
 
 
 def _accuracy(accuracy: Accuracy) -> list[tuple[str, str, str]]:

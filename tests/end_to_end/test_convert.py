@@ -200,6 +200,61 @@ def test_dump_ir_writes_every_pass(run: Run, tmp_path: Path) -> None:
     assert "FullyConnected(" in (tmp_path / "ir/0-as-read.txt").read_text()
 
 
+CHANNELS_FIRST = """
+graph first ""
+tensor x [1,3,6,6] float32
+const perm [4] int32 = 0 2 3 1
+const filter [4,3,3,3] float32 = sha256:filter
+const bias [4] float32 = 0.0 1.0 -1.0 0.5
+tensor t [1,6,6,3] float32
+tensor y [1,4,4,4] float32
+input x
+output y
+t = Transpose(x, perm)
+y = Conv2D(t, filter, bias, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), activation=0.0..inf)
+"""
+
+
+@pytest.fixture
+def channels_first(tmp_path: Path) -> tuple[Path, Path]:
+    """A float model that moves its input's channels last, and samples for it."""
+    random = np.random.default_rng(0)
+    filters = random.normal(size=(4, 3, 3, 3)).astype(np.float32).tobytes()
+    model, samples = tmp_path / "first.tflite", tmp_path / "x.npy"
+    model.write_bytes(write_tflite(parse_text(CHANNELS_FIRST, {"sha256:filter": filters})))
+    np.save(samples, random.normal(size=(20, 3, 6, 6)).astype(np.float32))
+    return model, samples
+
+
+def test_the_host_transposes_on_request(run: Run, tmp_path: Path, channels_first: tuple[Path, Path]) -> None:
+    model, samples = channels_first
+    reports = {}
+    for layout in ("file", "nhwc"):
+        out = tmp_path / layout
+        options = ("--samples", samples, "--input-layout", layout, "--per-layer")
+        ran = run("convert", model, "--board", "stm32h7", "-o", out, *options)
+        assert ran.code == 0, ran.err
+        reports[layout] = check_output(out)
+    before, after = reports["file"], reports["nhwc"]
+    assert (before["inputs"][0]["shape"], before["inputs"][0]["file_axes"]) == ([1, 3, 6, 6], None)
+    assert (after["inputs"][0]["shape"], after["inputs"][0]["file_axes"]) == ([1, 6, 6, 3], [0, 2, 3, 1])
+    assert "axes 0, 2, 3, 1" in " ".join(ran.out.split())
+    assert [op["type"] for op in after["memory"]["ops"]] == ["CONV_2D"]
+    assert "tflm, model as read" in after["check"]["engines"]
+    assert after["accuracy"]["outputs"] == before["accuracy"]["outputs"]  # the same samples, moved
+    first, second = (
+        np.fromfile(tmp_path / layout / "testdata/0000_input_0.bin", np.int8).reshape(shape)
+        for layout, shape in (("file", (3, 6, 6)), ("nhwc", (6, 6, 3)))
+    )
+    np.testing.assert_array_equal(first.transpose(1, 2, 0), second)
+
+
+def test_a_layout_that_changes_nothing_is_told(run: Run, tmp_path: Path) -> None:
+    model = reference_model("tflm_hello_world_int8.tflite")
+    ran = run("convert", model, "--board", "stm32h7", "-o", tmp_path / "out", "--input-layout", "nhwc")
+    assert ran.code == 0 and "--input-layout is not used" in ran.err
+
+
 OPAQUE = """
 graph svdf ""
 tensor x [1,8] int8 (0.05, 3)
