@@ -228,6 +228,7 @@ def _head(net: Net, x: Tensor) -> Tensor:
         y = net.new(1, x.shape[3])
         x = net.apply(lambda i, o: ops.Mean(i, o, False), y, x, net.numbers(1, 2))
     else:
+        x = net.transposed(x, 0, 3, 1, 2) if net.random.random() < 0.5 else x
         x = net.reshaped(x, 1, x.elements)
     return net.fully_connected(net.fully_connected(x, 5), 3)
 

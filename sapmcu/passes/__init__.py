@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sapmcu.ir.graph import Graph
 from sapmcu.passes.constants import fold_constants
 from sapmcu.passes.dead_channels import drop_dead_channels
+from sapmcu.passes.flattening import fold_transposed_flattening
 from sapmcu.passes.moves import fold_moves
 from sapmcu.passes.orphans import drop_orphans
 from sapmcu.passes.pads import fold_pads, fold_same_pads
@@ -34,6 +35,7 @@ PASSES = (
     Pass("fold-relu6", fold_relu6, mends=True, fits_plans=True),
     Pass("fold-constants", fold_constants),
     Pass("fold-moves", fold_moves),
+    Pass("fold-flattening", fold_transposed_flattening),
     Pass("fold-same-pads", fold_same_pads),
     Pass("drop-dead-channels", drop_dead_channels),
 )
