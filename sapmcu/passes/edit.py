@@ -38,6 +38,23 @@ def with_changed(graph: Graph, changed: Iterable[Tensor]) -> Graph:
     return replace(graph, tensors={**graph.tensors, **{one.name: one for one in changed}})
 
 
+def index_of(graph: Graph, op: Op) -> int:
+    """Where an op of the graph stands."""
+    return next(index for index, one in enumerate(graph.ops) if one is op)
+
+
+def with_operand(graph: Graph, index: int, place: int, constant: Tensor) -> Graph:
+    """The graph with another constant operand of an op. It takes the name of the one that only this op reads."""
+    op = graph.ops[index]
+    old = op.inputs[place] if place < len(op.inputs) else None
+    if old is not None and graph.readers[old] == (index,) and op.inputs.count(old) == 1 and old not in graph.outputs:
+        return with_changed(graph, [replace(constant, name=old)])
+    fresh = replace(constant, name=new_name(graph, constant.name))
+    inputs = (*op.inputs[:place], fresh.name, *op.inputs[place + 1 :])
+    graph = with_tensors(graph, op.outputs[0], fresh)
+    return replace(graph, ops=(*graph.ops[:index], replace(op, inputs=inputs), *graph.ops[index + 1 :]))
+
+
 def reading(op: Op, names: Mapping[str, str]) -> Op:
     """The op with other operands."""
     inputs = tuple(None if name is None else names.get(name, name) for name in op.inputs)

@@ -13,7 +13,7 @@ import numpy as np
 
 from sapmcu.ir import ops
 from sapmcu.ir.graph import Graph, Op
-from sapmcu.passes.edit import new_name, reading, replaced, with_changed, with_tensors
+from sapmcu.passes.edit import index_of, reading, replaced, with_operand
 from sapmcu.passes.moves import SameBytes, fold_moves
 from sapmcu.passes.orphans import drop_orphans
 
@@ -43,15 +43,9 @@ def _fold(graph: Graph, op: ops.FullyConnected) -> Graph:
     places = np.arange(columns).reshape(graph.results(transpose)[0].shape[1:])
     in_order_of_x = places.transpose(np.argsort([axis - 1 for axis in axes[1:]])).ravel()
     data = np.ascontiguousarray(filters.value[:, in_order_of_x]).tobytes()
-    moved = replace(filters, data=data)
-    if len(graph.readers[filters.name]) == 1:
-        graph = with_changed(graph, [moved])
-    else:
-        moved = replace(moved, name=new_name(graph, f"{filters.name}/moved"))
-        graph = with_tensors(graph, op.name, moved)
-    reader = replace(op, inputs=(op.inputs[0], moved.name, *op.inputs[2:]))
-    rewritten = replaced(replaced(graph.ops, transpose), op, reader)
-    return replace(graph, ops=tuple(reading(one, {transpose.name: x.name}) for one in rewritten))
+    graph = with_operand(graph, index_of(graph, op), 1, replace(filters, data=data))
+    kept = replaced(graph.ops, transpose)
+    return replace(graph, ops=tuple(reading(one, {transpose.name: x.name}) for one in kept))
 
 
 def _only_maker(graph: Graph, op: Op) -> Op | None:

@@ -15,10 +15,10 @@ from itertools import product
 import numpy as np
 
 from sapmcu.ir import ops
-from sapmcu.ir.graph import Graph, Op, Tensor
+from sapmcu.ir.graph import DType, Graph, Op, Tensor
 from sapmcu.ir.ops import Padding, Pair
 from sapmcu.ir.padding import VALID, output_size, same_padding_1d, window_extent
-from sapmcu.passes.edit import new_name, replaced, with_changed, with_tensors
+from sapmcu.passes.edit import index_of, replaced, with_operand
 from sapmcu.passes.orphans import drop_orphans
 from sapmcu.plan.live import live_bytes
 
@@ -48,8 +48,7 @@ def fold_same_pads(graph: Graph) -> Graph:
 def is_at_peak(graph: Graph, pad: Op) -> bool:
     """Whether no op needs more memory than the PAD or one that reads it."""
     live = live_bytes(graph)
-    index = next(index for index, op in enumerate(graph.ops) if op is pad)
-    return max(live) == max(live[one] for one in (index, *graph.readers[pad.name]))
+    return max(live) == max(live[one] for one in (index_of(graph, pad), *graph.readers[pad.name]))
 
 
 def _fold_all(graph: Graph, fold: Fold, pays: Callable[[Graph, Op], bool] = lambda graph, pad: True) -> Graph:
@@ -72,7 +71,8 @@ def _step(graph: Graph, fold: Fold, pays: Callable[[Graph, Op], bool]) -> Graph 
 def _without(graph: Graph, pad: Padder, fold: Fold) -> Graph | None:
     x, table = (graph.tensors[str(name)] for name in pad.inputs[:2])
     pairs: list[Pair] = [(int(before), int(after)) for before, after in table.value]
-    if len(pairs) != 4 or pairs[0] != (0, 0) or pairs[3] != (0, 0) or x.is_constant:
+    is_image = x.dtype is DType.INT8 and not x.is_constant and len(pairs) == 4
+    if not is_image or pairs[0] != (0, 0) or pairs[3] != (0, 0):
         return None
     for index in graph.readers[pad.name]:
         reader = graph.ops[index]
@@ -161,14 +161,11 @@ def _with_zero_taps(graph: Graph, op: Window, x: Tensor, total: Padding) -> Grap
         edges.append(edge)
         padding.append(same_padding_1d(size, window + sum(edge), stride))
     values = np.pad(filters.value, [(0, 0), *edges, (0, 0)])
-    wide = replace(filters, shape=values.shape, data=values.tobytes())
-    if len(graph.readers[filters.name]) == 1:
-        graph = with_changed(graph, [wide])
-    else:
-        wide = replace(wide, name=new_name(graph, f"{filters.name}/wide"))
-        graph = with_tensors(graph, op.name, wide)
-    made = replace(op, inputs=(op.inputs[0], wide.name, *op.inputs[2:]))
-    return _padded(replace(graph, ops=replaced(graph.ops, op, made)), made, x, (padding[0], padding[1]))
+    index = index_of(graph, op)
+    graph = with_operand(graph, index, 1, replace(filters, shape=values.shape, data=values.tobytes()))
+    made = graph.ops[index]
+    assert isinstance(made, Window)
+    return _padded(graph, made, x, (padding[0], padding[1]))
 
 
 def _zero_taps(size: int, window: int, stride: int, before: int, results: int) -> Pair | None:

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from sapmcu.ir import ops
-from sapmcu.ir.graph import Array, Graph
+from sapmcu.ir.graph import Array, DType, Graph
 from sapmcu.ir.ops import Pair
 from sapmcu.ir.padding import output_size
-from sapmcu.passes.edit import new_name, replaced, with_changed, with_tensors
+from sapmcu.passes.edit import index_of, replaced, with_operand
 from sapmcu.passes.orphans import drop_orphans
 
 
@@ -22,13 +22,15 @@ def trim_filters(graph: Graph) -> Graph:
     """
     trimmed = graph
     for op in graph.ops:
-        if isinstance(op, ops.Conv2D | ops.DepthwiseConv2D) and graph.tensors[str(op.inputs[1])].is_constant:
+        if isinstance(op, ops.Conv2D | ops.DepthwiseConv2D):
             trimmed = _trim(trimmed, op)
     return trimmed if trimmed is graph else drop_orphans(trimmed)
 
 
 def _trim(graph: Graph, op: ops.Conv2D | ops.DepthwiseConv2D) -> Graph:
     x, filters, y = graph.tensors[str(op.inputs[0])], graph.tensors[str(op.inputs[1])], graph.results(op)[0]
+    if not filters.is_constant or filters.dtype is not DType.INT8:
+        return graph
     values, padding = filters.value, list(op.padding)
     for axis in (0, 1):
         geometry = (x.shape[axis + 1], op.stride[axis], op.dilation[axis], y.shape[axis + 1])
@@ -36,15 +38,12 @@ def _trim(graph: Graph, op: ops.Conv2D | ops.DepthwiseConv2D) -> Graph:
         values = values.take(range(first, values.shape[axis + 1] - last), axis + 1)
     if values.shape == filters.shape:
         return graph
+    index = index_of(graph, op)
     small = replace(filters, shape=values.shape, data=np.ascontiguousarray(values).tobytes())
-    if len(graph.readers[filters.name]) == 1:
-        graph = with_changed(graph, [small])
-    else:
-        small = replace(small, name=new_name(graph, f"{filters.name}/trimmed"))
-        graph = with_tensors(graph, op.name, small)
-    inputs = (op.inputs[0], small.name, *op.inputs[2:])
-    made = replace(op, inputs=inputs, padding=(padding[0], padding[1]))
-    return replace(graph, ops=replaced(graph.ops, op, made))
+    graph = with_operand(graph, index, 1, small)
+    made = graph.ops[index]
+    assert isinstance(made, type(op))
+    return replace(graph, ops=replaced(graph.ops, made, replace(made, padding=(padding[0], padding[1]))))
 
 
 def _cut(taps: Array, pads: Pair, size: int, stride: int, dilation: int, results: int) -> tuple[int, int, Pair]:

@@ -11,7 +11,7 @@ import numpy as np
 from sapmcu.ir import ops
 from sapmcu.ir.graph import Array, DType, Graph, Op, Quantization, Tensor
 from sapmcu.passes.dead_channels.find import DeadChannels
-from sapmcu.passes.edit import new_name, with_changed, with_tensors
+from sapmcu.passes.edit import with_changed, with_operand
 from sapmcu.passes.orphans import drop_orphans
 
 DATA_OPERANDS = (
@@ -36,29 +36,14 @@ def drop_dead_channels(graph: Graph) -> Graph:
     if not any(dead.any() for dead in state.dead.values()):
         return graph
     for index, op in enumerate(graph.ops):
-        graph = _narrowed(graph, index, op, state)
+        for place, constant in tuple(_constants(graph, op, state)):
+            graph = with_operand(graph, index, place, constant)
     narrow = [
         replace(graph.tensors[name], shape=(*graph.tensors[name].shape[:-1], int((~dead).sum())))
         for name, dead in state.dead.items()
         if dead.any()
     ]
     return drop_orphans(with_changed(graph, narrow))
-
-
-def _narrowed(graph: Graph, index: int, op: Op, state: DeadChannels) -> Graph:
-    """The graph with other constants for the op at an index."""
-    constants = list(_constants(graph, op, state))
-    inputs = list(op.inputs)
-    for place, tensor in constants:
-        old = inputs[place] if place < len(inputs) else None
-        if old is not None and graph.readers[old] == (index,) and op.inputs.count(old) == 1:
-            graph = with_changed(graph, [replace(tensor, name=old)])
-            continue
-        fresh = replace(tensor, name=new_name(graph, tensor.name))
-        graph = with_tensors(graph, op.outputs[0], fresh)
-        inputs[place : place + 1] = [fresh.name]
-    made = replace(op, inputs=tuple(inputs))
-    return replace(graph, ops=(*graph.ops[:index], made, *graph.ops[index + 1 :]))
 
 
 def _constants(graph: Graph, op: Op, state: DeadChannels) -> Iterator[tuple[int, Tensor]]:
