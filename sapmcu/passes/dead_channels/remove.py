@@ -12,6 +12,7 @@ from sapmcu.ir import ops
 from sapmcu.ir.graph import Array, DType, Graph, Op, Quantization, Tensor
 from sapmcu.passes.dead_channels.find import DeadChannels
 from sapmcu.passes.edit import with_changed, with_operand
+from sapmcu.passes.moves import fold_moves
 from sapmcu.passes.orphans import drop_orphans
 
 DATA_OPERANDS = (
@@ -30,8 +31,15 @@ DATA_OPERANDS = (
 def drop_dead_channels(graph: Graph) -> Graph:
     """The graph without channels that are constant or unread, where all that makes and reads them can do without.
 
-    What a constant channel added to the sums of a convolution or a fully connected op goes into its bias.
+    What a constant channel added to the sums of a convolution or a fully connected op goes into its bias. Repeated: an
+    image that is left with one channel no longer ties those that a depthwise convolution makes of it.
     """
+    while (narrower := _narrowed(graph)) is not graph:
+        graph = fold_moves(narrower)  # a transpose of one channel moves nothing
+    return graph
+
+
+def _narrowed(graph: Graph) -> Graph:
     state = DeadChannels(graph)
     if not any(dead.any() for dead in state.dead.values()):
         return graph

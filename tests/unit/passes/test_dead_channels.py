@@ -149,6 +149,22 @@ def test_a_dead_depthwise_filter_takes_the_channel_that_it_reads_along() -> None
     assert dropped(dataclasses.replace(graph, tensors=tensors)) == {"a": 1, "t": 1}
 
 
+def test_what_one_round_leaves_the_next_one_takes() -> None:
+    """Both channels of a are dead, one stays; only then the two that t makes of it are free of each other."""
+    text = f"""
+const d [1,1,1,6] int8 (0.01, 0) = 0 0 0 0 0 0
+const e [6] int32 (0.005, 0) = 1 2 3 4 5 6
+tensor t [1,3,3,6] int8 (0.5, 4)
+tensor z [1,3,3,1] int8 (0.5, 0)
+const g [1,1,1,6] int8 (0.25, 0) = 1 2 3 4 5 6
+output z
+{CONV_A}
+t = DepthwiseConv2D(a, d, e, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), activation=-128..127)
+z = Conv2D(t, g, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), activation=-128..127)
+"""
+    assert dropped(net(text)) == {"a": 2, "t": 5}
+
+
 RESIDUAL = f"""
 const h [3,1,1,2] int8 (0.25, 0) = 5 6 {{middle}} 7 8
 tensor s [1,3,3,3] int8 (0.25, 1)
