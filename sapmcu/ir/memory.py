@@ -18,6 +18,15 @@ class Kernels(StrEnum):
     CMSIS_NN = "cmsis-nn"
 
 
+class Technique(StrEnum):
+    """How TFLM's arena is made smaller, each on top of those before it."""
+
+    NONE = "none"
+    OFFSETS = "offsets"
+    OVERLAP = "overlap"
+    BANDS = "bands"
+
+
 @dataclass(frozen=True, slots=True)
 class ArenaUse:
     """TFLM's arena. head: activations and scratch; tail: what persists; temporary: what AllocateTensors needs beside

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans for stock TFLM with less SRAM: better offsets, results over operands, bands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from sapmcu.ir.cost import graph_macs
+from sapmcu.ir.graph import Graph
+from sapmcu.ir.memory import ArenaUse, Technique
+from sapmcu.plan.tflm.band_search import find_bandings
+from sapmcu.plan.tflm.bands import Banding, banded, even_rows
+from sapmcu.plan.tflm.layout import plan_layout, with_offsets
+from sapmcu.plan.tflm.offsets import COMPARED_STEPS, STEPS
+from sapmcu.plan.tflm.predict import predict_arena
+from sapmcu.plan.tflm.shadow import verify_layout
+from sapmcu.plan.tflm.target import Target
+
+MAX_OPS, MAX_BANDED_OPS = 400, 150
+"""Larger graphs keep TFLM's own plan, or one without bands: the time to search grows with the square of the ops."""
+KEPT_BANDED = 3
+"""Plans with bands that are offered: should the best fail when it is run, the next is tried."""
+REFINEMENTS = 40
+"""Neighbours of the best plan with bands that are laid out."""
+
+
+@dataclass(frozen=True)
+class SramPlan:
+    """A graph that computes the same, with offsets in its metadata, and the arena that it needs. extra_macs: beside
+    those of the graph without bands. technique: the last of those used."""
+
+    graph: Graph
+    use: ArenaUse
+    technique: Technique
+    extra_macs: int
+    bandings: tuple[Banding, ...] = ()
+
+    @property
+    def arena_bytes(self) -> int:
+        return self.use.required_bytes
+
+
+def plan_sram(graph: Graph, target: Target, max_extra_macs: float) -> tuple[SramPlan, ...]:
+    """Plans from TFLM's own, first, to that with the least arena, each better than all before it of another technique.
+
+    max_extra_macs: as a fraction of the graph's. Every plan has been followed byte by byte (shadow.py).
+    """
+    plans = [SramPlan(graph, predict_arena(graph, target), Technique.NONE, 0)]
+    if plans[0].use.unknown_ops or len(graph.ops) > MAX_OPS:
+        return tuple(plans)
+    for technique in (Technique.OFFSETS, Technique.OVERLAP):
+        made = _laid_out(graph, target, technique)
+        if made is not None and made.arena_bytes < plans[-1].arena_bytes:
+            plans.append(made)
+    if len(graph.ops) <= MAX_BANDED_OPS:
+        plans += _banded_plans(graph, target, int(max_extra_macs * graph_macs(graph)), plans[-1].arena_bytes)
+    for plan in plans[1:]:
+        verify_layout(plan.graph, target)
+    return tuple(plans)
+
+
+def _laid_out(
+    graph: Graph, target: Target, technique: Technique, bandings: tuple[Banding, ...] = (), steps: int = STEPS
+) -> SramPlan | None:
+    """None where a banding can't be made."""
+    made = banded(graph, bandings)
+    if made is None:
+        return None
+    layout = plan_layout(made, target, may_overlap=technique is not Technique.OFFSETS, steps=steps)
+    planned = with_offsets(made, layout.offset_bytes)
+    extra_macs = graph_macs(made) - graph_macs(graph)
+    return SramPlan(planned, predict_arena(planned, target), technique, extra_macs, bandings)
+
+
+def _banded_plans(graph: Graph, target: Target, max_extra_macs: int, below_bytes: int) -> list[SramPlan]:
+    """The best few below a size, the best last."""
+    found: dict[tuple[Banding, ...], SramPlan | None] = {}
+
+    def ranked() -> list[SramPlan]:
+        within = [plan for plan in found.values() if plan is not None and plan.extra_macs <= max_extra_macs]
+        return sorted(within, key=lambda plan: (plan.arena_bytes, plan.extra_macs, plan.bandings))
+
+    def consider(bandings: tuple[Banding, ...]) -> None:
+        found[bandings] = _laid_out(graph, target, Technique.BANDS, bandings, COMPARED_STEPS)
+
+    for bandings in find_bandings(graph, target, max_extra_macs):
+        consider(bandings)
+    best: tuple[Banding, ...] = ()
+    left = REFINEMENTS
+    while left and ranked() and ranked()[0].bandings != best:
+        best = ranked()[0].bandings
+        tried = [one for one in _neighbours(best) if one and one not in found]
+        for bandings in tried[:left]:
+            consider(bandings)
+        left -= min(left, len(tried))
+    laid_out = [_laid_out(graph, target, Technique.BANDS, plan.bandings) for plan in ranked()[: 2 * KEPT_BANDED]]
+    better = [plan for plan in laid_out if plan is not None and plan.arena_bytes < below_bytes]
+    better.sort(key=lambda plan: (plan.arena_bytes, plan.extra_macs, plan.bandings))
+    return better[:KEPT_BANDED][::-1]
+
+
+def _neighbours(bandings: Sequence[Banding]) -> Iterator[tuple[Banding, ...]]:
+    """One banding gone, or with a band more or less, or with a row more or less in its first band."""
+    for index, one in enumerate(bandings):
+        before, after = tuple(bandings[:index]), tuple(bandings[index + 1 :])
+        yield before + after
+        total, count = sum(one.rows), len(one.rows)
+        for changed in (count - 1, count + 1):
+            if 2 <= changed <= total:
+                yield (*before, replace(one, rows=even_rows(total, changed)), *after)
+        for step in (1, -1):
+            rows = (one.rows[0] + step, *even_rows(total - one.rows[0] - step, count - 1)) if count > 1 else one.rows
+            if min(rows) > 0:
+                yield (*before, replace(one, rows=rows), *after)
