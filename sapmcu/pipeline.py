@@ -27,7 +27,7 @@ from sapmcu.ir.build import Engine
 from sapmcu.ir.check import verify_graph
 from sapmcu.ir.conversion import Conversion, InputLayout, Interface, NativeArena, Rewrite
 from sapmcu.ir.graph import Array, Graph, Tensor
-from sapmcu.ir.memory import Fit, Kernels, MemoryReport
+from sapmcu.ir.memory import Fit, Kernels, MemoryReport, Optimize
 from sapmcu.ir.native import NativeProgram
 from sapmcu.ir.ops import Opaque
 from sapmcu.ir.source import ModelFormat, Samples, Source
@@ -48,6 +48,7 @@ from sapmcu.quantize.samples import load_samples, looks_like_pixels
 from sapmcu.report.html import render_html
 from sapmcu.report.json import conversion_json, json_text
 from sapmcu.run.vectors import make_inputs
+from sapmcu.tflm_sram import MAX_EXTRA_MACS, SramWish, optimize_tflm
 
 Progress = Callable[[str], None]
 Perms = Sequence[tuple[int, ...] | None]
@@ -72,6 +73,8 @@ class ConvertOptions:
     per_layer: bool = False
     input_layout: str = InputLayout.FILE
     kernels: str = Kernels.CMSIS_NN
+    optimize: str = Optimize.AUTO
+    max_extra_macs: float = MAX_EXTRA_MACS
     dump_ir: Path | None = None
     command: str = ""
 
@@ -92,17 +95,21 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     in_file_order, rewrites = rewrite(laid_out, options.dump_ir)
     graph, is_order_best = order_graph(in_file_order)
     dump(graph, options.dump_ir, f"{len(rewrites) + 1}-order")
-    model = write_tflite(graph)
-    memory = plan_memory(graph, len(model), target_for(Kernels(options.kernels), dsp=board.dsp, mve=board.mve))
     native, native_rewrites, is_order_best = native_graph(graph, is_order_best=is_order_best)
+    int8_samples = None if samples is None else samples.transposed(perms)
+    inputs = make_inputs(graph, quantized_samples(graph, int8_samples), VECTORS)
+    target = target_for(Kernels(options.kernels), dsp=board.dsp, mve=board.mve)
+    wish = SramWish(Optimize(options.optimize), options.max_extra_macs, largest_arena_bytes(board))
+    tflm = optimize_tflm(graph, target, wish, inputs, progress)
+    dump(tflm.graph, options.dump_ir, f"{len(rewrites) + 2}-tflm")
+    model = write_tflite(tflm.graph)
+    memory = replace(plan_memory(tflm.graph, len(model), target), savings=tflm.savings)
     program, reason = lower(native)
     fit = board_fit(board, memory)
     engines = fitting_engines(board, fit, memory, program)
     progress(f"checking {VECTORS} inputs")
-    int8_samples = None if samples is None else samples.transposed(perms)
-    inputs = make_inputs(graph, quantized_samples(graph, int8_samples), VECTORS)
     before = None if any(one.mends for one in rewrites) else write_tflite(as_read)
-    vectors, check = check_execution(before, model, graph, inputs, native, in_layout_of_file(inputs, perms))
+    vectors, check = check_execution(before, model, tflm.graph, inputs, native, in_layout_of_file(inputs, perms))
     accuracy = None
     if samples is not None and not samples.is_guessed:
         progress(f"comparing int8 with float on {len(samples)} samples")
@@ -116,7 +123,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     files = {
         "model.tflite": model,
         **emit_firmware(
-            Deployment(graph, model, board, vectors[:KEPT_VECTORS], Origin(__version__, options.command)),
+            Deployment(graph, tflm.graph, model, board, vectors[:KEPT_VECTORS], Origin(__version__, options.command)),
             memory.tflm.required_bytes if Engine.TFLM in engines else None,
             program if Engine.NATIVE in engines else None,
         ),
@@ -138,13 +145,13 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         accuracy=accuracy,
         engines=engines,
         native=None if program is None else native_arena(program, in_file_order, native, is_order_best),
-        warnings=(*warnings(samples, graph, memory), *engine_warnings(engines, fit, memory, reason)),
+        warnings=(*warnings(samples, graph, memory), *tflm.warnings, *engine_warnings(engines, fit, memory, reason)),
         files=tuple(sorted([*files, "report.html", "report.json"])),
         out=out,
     )
     for warning in result.warnings:
         progress(f"warning: {warning}")
-    plans = [tflm_map(graph, memory.tflm), *([] if program is None else [native_map(native, program)])]
+    plans = [tflm_map(tflm.graph, memory.tflm), *([] if program is None else [native_map(native, program)])]
     reports = {"report.json": json_text(conversion_json(result)) + "\n", "report.html": render_html(result, plans)}
     write_directory(out, {**files, **{name: text.encode() for name, text in reports.items()}}, force=options.force)
     return result

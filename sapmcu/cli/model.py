@@ -10,6 +10,7 @@ import click
 
 from sapmcu.cli.group import JSON, MODEL, cli, command_line, progress
 
+MOST_PERCENT = 1000
 BOARD_HELP = "A name that `sapmcu boards` lists, or a path to your own TOML."
 KERNELS = click.option(
     "--tflm-kernels",
@@ -19,6 +20,17 @@ KERNELS = click.option(
     show_default=True,
     help="The kernels that your TFLM library is built with.",
 )
+
+
+def fraction(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """A percentage as a fraction; the sign may be left out."""
+    try:
+        percent = float(value.strip().removesuffix("%"))
+    except ValueError:
+        raise click.BadParameter(f"{value} is no percentage", ctx, param) from None
+    if not 0 <= percent <= MOST_PERCENT:
+        raise click.BadParameter(f"{value} is not between 0% and {MOST_PERCENT}%", ctx, param)
+    return percent / 100
 
 
 @cli.command()
@@ -41,6 +53,22 @@ KERNELS = click.option(
     help="nhwc: where the model first moves an input's channels last, the application gives it so; no TRANSPOSE runs.",
 )
 @KERNELS
+@click.option(
+    "--optimize",
+    type=click.Choice(["auto", "sram", "none"]),
+    default="auto",
+    show_default=True,
+    help="TFLM's arena. sram: the least, through offsets in the file, results over operands, ops by bands of rows; "
+    "auto: only where the board has too little SRAM otherwise; none: as TFLM plans it.",
+)
+@click.option(
+    "--max-extra-macs",
+    callback=fraction,
+    metavar="PERCENT",
+    default="15%",
+    show_default=True,
+    help="How many more MACs the bands may cost: rows at their borders are computed twice.",
+)
 @click.option("--dump-ir", type=click.Path(path_type=Path), help="Write the graph after every pass here.")
 @JSON
 def convert(as_json: bool, **options: Any) -> None:

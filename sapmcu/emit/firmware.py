@@ -19,9 +19,11 @@ from sapmcu.ir.vectors import Vector
 
 @dataclass(frozen=True)
 class Deployment:
-    """What every engine's firmware is made of. model: the .tflite file of graph."""
+    """What every engine's firmware is made of. tflm_graph: computes what graph does, planned for TFLM. model: the
+    .tflite file of tflm_graph."""
 
     graph: Graph
+    tflm_graph: Graph
     model: bytes
     board: Board
     vectors: tuple[Vector, ...]
@@ -37,7 +39,7 @@ def emit_firmware(what: Deployment, tflm_arena_bytes: int | None, program: Nativ
     arenas: dict[Engine, int] = {}
     if tflm_arena_bytes is not None:
         arenas[Engine.TFLM] = tflm_arena_bytes
-        files = emit_project(what.graph, what.model, what.board, tflm_arena_bytes, what.vectors, what.origin)
+        files = emit_project(what.tflm_graph, what.model, what.board, tflm_arena_bytes, what.vectors, what.origin)
     if program is not None:
         arenas[Engine.NATIVE] = program.plan.arena_bytes
         native = emit_native_project(what.graph, what.model, what.board, what.vectors, what.origin, program)

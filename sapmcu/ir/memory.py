@@ -27,6 +27,45 @@ class Technique(StrEnum):
     BANDS = "bands"
 
 
+class Optimize(StrEnum):
+    """What TFLM's arena is planned for. AUTO: as TFLM does it, unless the board has too little SRAM for that."""
+
+    AUTO = "auto"
+    SRAM = "sram"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class BandedRun:
+    """Consecutive ops of the model that are run band by band: names of the first and the last, and how many bands."""
+
+    first: str
+    last: str
+    bands: int
+
+
+@dataclass(frozen=True, slots=True)
+class SramStep:
+    """What the arena needs with a technique and those before it, in bytes. extra_macs: beside the model's own."""
+
+    technique: Technique
+    arena_bytes: int
+    extra_macs: int
+    runs: tuple[BandedRun, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SramSavings:
+    """From TFLM's own plan, the first step, to the one that is written, the last. max_extra_macs: a fraction."""
+
+    steps: tuple[SramStep, ...]
+    max_extra_macs: float
+
+    @property
+    def saved_bytes(self) -> int:
+        return self.steps[0].arena_bytes - self.steps[-1].arena_bytes
+
+
 @dataclass(frozen=True, slots=True)
 class ArenaUse:
     """TFLM's arena. head: activations and scratch; tail: what persists; temporary: what AllocateTensors needs beside
@@ -69,7 +108,8 @@ class ArenaUse:
 
 @dataclass(frozen=True, slots=True)
 class OpMemory:
-    """live_bytes: activations that live while the op runs, its inputs and outputs among them, scratch not."""
+    """live_bytes: of activations that live while the op runs, its inputs and outputs among them, scratch not. Where the
+    file gives their places, bytes that several share count once."""
 
     index: int
     type: str
@@ -101,6 +141,8 @@ class MemoryReport:
     engine_bytes: int
     """TFLM's code with exactly the ops of this model: an estimate."""
     notes: tuple[str, ...] = ()
+    savings: SramSavings | None = None
+    """Where the graph was planned for less SRAM: what that brought."""
 
     @property
     def peak(self) -> OpMemory:

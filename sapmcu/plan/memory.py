@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
@@ -14,7 +14,7 @@ from sapmcu.ir.memory import ArenaUse, MemoryReport, OpMemory, largest_op
 from sapmcu.ir.tflite import op_code
 from sapmcu.plan.arena import Buffer, align, plan_offsets
 from sapmcu.plan.live import live_buffers
-from sapmcu.plan.tflm.buffers import OFFLINE_METADATA, has_refused_offsets
+from sapmcu.plan.tflm.buffers import OFFLINE_METADATA, has_refused_offsets, offline_offsets
 from sapmcu.plan.tflm.code_size import engine_bytes
 from sapmcu.plan.tflm.predict import predict_arena
 from sapmcu.plan.tflm.target import Target
@@ -45,7 +45,11 @@ def plan_memory(graph: Graph, model_bytes: int, target: Target) -> MemoryReport:
 
 def _ops(graph: Graph, use: ArenaUse, buffers: Sequence[Buffer]) -> tuple[OpMemory, ...]:
     """A row an op; the one at the peak with what lives there."""
-    live_bytes = _live_bytes(buffers, len(graph.ops))
+    given = offline_offsets(graph)
+    if all(one.name in given for one in buffers):
+        live_bytes = _covered_bytes(buffers, given, len(graph.ops))
+    else:
+        live_bytes = _live_bytes(buffers, len(graph.ops))
     rows = [
         OpMemory(
             index=index,
@@ -85,6 +89,18 @@ def _live_bytes(buffers: Iterable[Buffer], op_count: int) -> list[int]:
         change[one.first] += one.size_bytes
         change[one.last + 1] -= one.size_bytes
     return list(accumulate(change[:op_count]))
+
+
+def _covered_bytes(buffers: Sequence[Buffer], offset_bytes: Mapping[str, int], op_count: int) -> list[int]:
+    """Bytes of the head in use at each op, where some may lie over others."""
+    found = []
+    for op in range(op_count):
+        end = covered = 0
+        for start, size in sorted((offset_bytes[b.name], b.size_bytes) for b in buffers if b.first <= op <= b.last):
+            covered += max(0, start + size - max(start, end))
+            end = max(end, start + size)
+        found.append(covered)
+    return found
 
 
 def _notes(graph: Graph, use: ArenaUse) -> Iterator[str]:

@@ -54,6 +54,7 @@ def memory_json(report: MemoryReport, fit: Fit | None) -> dict[str, Any]:
         "flash": {"model_bytes": report.model_bytes, "engine_bytes": report.engine_bytes},
         "board": None if fit is None else fit_json(fit),
         "notes": list(report.notes),
+        "savings": None if report.savings is None else asdict(report.savings),
     }
 
 

@@ -12,11 +12,16 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sapmcu.ir.memory import Fit, MemoryReport, OpMemory
+from sapmcu.ir.memory import BandedRun, Fit, MemoryReport, OpMemory, Technique
 
 MAX_WIDTH = 120
 BAR_WIDTH = 8
 MAX_COLUMN = 24
+TECHNIQUES = {
+    Technique.OFFSETS: "better offsets",
+    Technique.OVERLAP: "results lie over operands",
+    Technique.BANDS: "bands of rows",
+}
 
 
 def render(*parts: RenderableType, width: int | None = None) -> str:
@@ -110,10 +115,11 @@ def memory_facts(report: MemoryReport, fit: Fit | None) -> Table:
             number(use.arena_bytes),
             f"bytes, {use.kernels.value} kernels; give {number(use.required_bytes)}",
         ),
+        *_savings(report),
         ("  head", number(use.head_bytes), f"activations and scratch; {_best_head(report)}"),
         ("  tail", number(use.tail_bytes), "persistent: tensors, ops, multipliers"),
         ("  temporaries", number(use.temporary_bytes), _temporaries(report)),
-        ("peak", number(peak.live_bytes), f"at op {peak.index} {peak.type}: {parts}"),
+        ("peak", number(peak.live_bytes), f"at op {peak.index} {peak.type}: {parts}{_shared(report)}"),
         (
             "flash",
             number(report.flash_bytes),
@@ -128,8 +134,36 @@ def memory_facts(report: MemoryReport, fit: Fit | None) -> Table:
     return facts(rows)
 
 
+def _savings(report: MemoryReport) -> list[tuple[str, str, str]]:
+    """From TFLM's own plan to the one in the file: what each technique brought."""
+    savings = report.savings
+    if savings is None:
+        return []
+    own, *steps = savings.steps
+    rows = [("  as TFLM plans", number(own.arena_bytes), "" if steps else "bytes; nothing found that needs less")]
+    for before, step in zip(savings.steps, steps, strict=False):
+        remark = f"{number(before.arena_bytes - step.arena_bytes)} less: {TECHNIQUES[step.technique]}"
+        if step.runs:
+            runs = ", ".join(f"{_run_name(run)} in {run.bands}" for run in step.runs)
+            remark += f" ({runs}), {step.extra_macs / max(report.macs - step.extra_macs, 1):.1%} more MACs"
+        rows.append((f"  with {step.technique.value}", number(step.arena_bytes), remark))
+    return rows
+
+
+def _run_name(run: BandedRun) -> str:
+    first, last = _short(run.first), _short(run.last)
+    return first if first == last else f"{first} to {last}"
+
+
+def _shared(report: MemoryReport) -> str:
+    peak = report.peak
+    return "" if sum(size for _, size in peak.live) == peak.live_bytes else ", some over others"
+
+
 def _best_head(report: MemoryReport) -> str:
     best = report.best_head_bytes
+    if report.tflm.head_bytes < report.head_bound_bytes:
+        return f"{number(report.head_bound_bytes)} if none lay over others"
     if best == report.tflm.head_bytes == report.head_bound_bytes:
         return "optimal for this order"
     if best == report.head_bound_bytes:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Activations that lie at fixed distances from one another: copies of the same bytes, which then cost nothing.
 
-A reshape lies where its operand does, a slice of rows inside it, the operands of a concatenation one behind the other
-where its result will be: the kernels then copy bytes onto themselves.
+A reshape lies where its operand does, a part of it (slice, split) inside it, the operands of a concatenation one behind
+the other where its result will be: the kernels then copy bytes onto themselves.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 from sapmcu.ir import ops
 from sapmcu.ir.graph import Graph, Op
@@ -74,19 +75,17 @@ class Contents:
         self.graph = graph
         self.segments: dict[str, tuple[Segment, ...]] = {}
         for op in graph.ops:
-            if len(op.outputs) == 1 and all(_is_activation(graph, name) for name in op.present_inputs[:1]):
-                self.segments[op.outputs[0]] = self._of(op)
+            copied: dict[str, list[Segment]] = {}
+            for operand, result, distance in copies(graph, op):
+                size = graph.tensors[result].size_bytes
+                part = _cut(self.of(operand), -distance, size) if distance < 0 else self.of(operand)
+                copied.setdefault(result, []).extend(part)
+            for result, segments in copied.items():
+                self.segments[result] = tuple(_cut(segments, 0, graph.tensors[result].size_bytes))
 
     def of(self, name: str) -> tuple[Segment, ...]:
         whole = Segment(name, 0, self.graph.tensors[name].size_bytes)
         return self.segments.get(name, (whole,))
-
-    def _of(self, op: Op) -> tuple[Segment, ...]:
-        result = self.graph.tensors[op.outputs[0]]
-        found: list[Segment] = []
-        for name, distance in copies(self.graph, op):
-            found += _cut(self.of(name), -distance, result.size_bytes) if distance < 0 else self.of(name)
-        return tuple(_cut(found or [Segment(result.name, 0, result.size_bytes)], 0, result.size_bytes))
 
     def agree(self, one: str, other: str, distance: int) -> bool:
         """Whether the bytes are equal where `other`, starting `distance` bytes behind `one`, overlaps it."""
@@ -96,29 +95,40 @@ class Contents:
         return mine == _joined(_cut(self.of(other), start - distance, end - start))
 
 
-def copies(graph: Graph, op: Op) -> tuple[tuple[str, int], ...]:
-    """(operand, bytes from the result's start to where the operand's copy starts) of an op that only copies.
+Copy = tuple[str, str, int]
+"""(operand, result, bytes from the result's start to where the operand's copy starts): negative for a part, which
+starts inside the operand."""
 
-    Negative for a slice: what it copies starts inside the operand. Empty for all other ops.
-    """
+
+def copies(graph: Graph, op: Op) -> tuple[Copy, ...]:
+    """What an op only copies. Empty for ops that compute, and where a copy's bytes don't lie together."""
     x = op.inputs[0] if op.inputs else None
     if x is None or not _is_activation(graph, x):
         return ()
     if isinstance(op, IN_PLACE):
-        return ((x, 0),)
+        return ((x, op.outputs[0], 0),)
     if isinstance(op, ops.Slice):
         start = copied_from(graph, op)
-        return () if start is None else ((x, -start),)
+        return () if start is None else ((x, op.outputs[0], -start),)
+    if isinstance(op, ops.SplitV) and _is_outer(graph.tensors[x].shape, _split_axis(graph, op)):
+        ends = accumulate((graph.tensors[name].size_bytes for name in op.outputs), initial=0)
+        return tuple((x, name, -start) for name, start in zip(op.outputs, ends, strict=False))
     if not isinstance(op, ops.Concatenation) or any(not _is_activation(graph, name) for name in op.present_inputs):
         return ()
-    shape = graph.tensors[op.outputs[0]].shape
-    if len(set(op.present_inputs)) < len(op.present_inputs) or any(one != 1 for one in shape[: op.axis % len(shape)]):
+    y = graph.tensors[op.outputs[0]]
+    if len(set(op.present_inputs)) < len(op.present_inputs) or not _is_outer(y.shape, op.axis):
         return ()
-    distances, end = [], 0
-    for name in op.present_inputs:
-        distances.append((name, end))
-        end += graph.tensors[name].size_bytes
-    return tuple(distances)
+    ends = accumulate((graph.tensors[name].size_bytes for name in op.present_inputs), initial=0)
+    return tuple((name, y.name, start) for name, start in zip(op.present_inputs, ends, strict=False))
+
+
+def _is_outer(shape: tuple[int, ...], axis: int) -> bool:
+    """Whether what differs along the axis lies together."""
+    return all(length == 1 for length in shape[: axis % len(shape)])
+
+
+def _split_axis(graph: Graph, op: ops.SplitV) -> int:
+    return int(graph.tensors[str(op.inputs[2])].value.ravel()[0])
 
 
 def make_blocks(
@@ -172,10 +182,10 @@ def lead_over(graph: Graph, result: Place, operand: Place, leads: Sequence[Mappi
     return leads[op].get(operand.name) if result.name in graph.ops[op].outputs else None
 
 
-def _pairs(graph: Graph) -> list[tuple[str, str, int]]:
-    """(operand, result, distance) of all copies, those of concatenations first."""
+def _pairs(graph: Graph) -> list[Copy]:
+    """All copies, those of concatenations first."""
     ordered = sorted(graph.ops, key=lambda op: not isinstance(op, ops.Concatenation))
-    return [(name, op.outputs[0], distance) for op in ordered for name, distance in copies(graph, op)]
+    return [one for op in ordered for one in copies(graph, op)]
 
 
 def _block(places: Mapping[str, Place], distances: Mapping[str, int]) -> Block:

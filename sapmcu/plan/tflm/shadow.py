@@ -115,6 +115,11 @@ class _Shadow:
             shape = self.graph.tensors[name].shape
             cut = tuple(slice(int(at), int(at) + length) for at, length in zip(begin, shape, strict=True))
             return parts[0][cut].ravel()
+        if isinstance(op, ops.SplitV) and parts:
+            axis = int(self.graph.tensors[str(op.inputs[2])].value.ravel()[0])
+            index = op.outputs.index(name)
+            ends = np.cumsum([self.graph.tensors[one].shape[axis] for one in op.outputs])
+            return np.split(parts[0], ends[:-1], axis=axis)[index].ravel()
         if isinstance(op, ops.Concatenation) and len(parts) == len(op.inputs):
             rank = len(self.graph.tensors[name].shape)
             return np.concatenate(parts, axis=op.axis % rank).ravel()
