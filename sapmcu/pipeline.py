@@ -101,7 +101,8 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     target = target_for(Kernels(options.kernels), dsp=board.dsp, mve=board.mve)
     wish = SramWish(Optimize(options.optimize), options.max_extra_macs, largest_arena_bytes(board))
     tflm = optimize_tflm(graph, target, wish, inputs, progress)
-    dump(tflm.graph, options.dump_ir, f"{len(rewrites) + 2}-tflm")
+    if tflm.graph is not graph:
+        dump(tflm.graph, options.dump_ir, f"{len(rewrites) + 2}-tflm")
     model = write_tflite(tflm.graph)
     memory = replace(plan_memory(tflm.graph, len(model), target), savings=tflm.savings)
     program, reason = lower(native)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from hypothesis import strategies as st
 from single_op import constant, tensor
@@ -111,4 +113,29 @@ def nets_of_rows(draw: st.DrawFn) -> Graph:
         else:
             outputs = 0 if kind == "depthwise" else draw(st.integers(1, 12))
             net.convolution(x, outputs, window, stride, dilation, is_same=is_same)
+    return net.graph()
+
+
+WINDOWS: dict[str, Callable[[NetOfRows], str]] = {
+    "conv 3x3": lambda net: net.convolution("x", 4, (3, 3), (1, 1)),
+    "conv 3x3 to more channels": lambda net: net.convolution("x", 9, (3, 3), (1, 1)),
+    "conv 3x3 stride 2": lambda net: net.convolution("x", 5, (3, 3), (2, 2)),
+    "conv 3x3 dilated": lambda net: net.convolution("x", 4, (3, 3), (1, 1), (2, 2)),
+    "conv 3x3 valid": lambda net: net.convolution("x", 4, (3, 3), (1, 1), is_same=False),
+    "conv 1x1": lambda net: net.convolution("x", 4, (1, 1), (1, 1)),
+    "conv 1x1 to fewer channels": lambda net: net.convolution("x", 2, (1, 1), (1, 1)),
+    "conv 1x1 stride 2": lambda net: net.convolution("x", 8, (1, 1), (2, 2)),
+    "depthwise 3x3": lambda net: net.convolution("x", 0, (3, 3), (1, 1)),
+    "depthwise 3x3 stride 2": lambda net: net.convolution("x", 0, (3, 3), (2, 2)),
+    "depthwise 5x3 stride 2": lambda net: net.convolution("x", 0, (5, 3), (2, 2)),
+    "average pool": lambda net: net.pool(ops.AveragePool2D, "x", (3, 3), (1, 1)),
+    "max pool": lambda net: net.pool(ops.MaxPool2D, "x", (2, 2), (2, 2)),
+    "add": lambda net: net.add("x", "x"),
+}
+"""Nets of one op whose result may lie over its operand."""
+
+
+def one_op(build: Callable[[NetOfRows], str], shape: tuple[int, int, int] = (7, 6, 4)) -> Graph:
+    net = NetOfRows(shape, seed=5)
+    build(net)
     return net.graph()

@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
-from banded_nets import NetOfRows, nets_of_rows
+from banded_nets import WINDOWS, nets_of_rows, one_op
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import load_network
 
 from sapmcu.emit.tflite import write_tflite
-from sapmcu.ir import ops
 from sapmcu.ir.check import verify_graph
 from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Graph
@@ -52,32 +49,10 @@ def outputs_of(graph: Graph, seed: int = 0) -> list[bytes]:
     return [value.tobytes() for run in runs for value in run]
 
 
-def one_op(build: Callable[[NetOfRows], str]) -> Graph:
-    net = NetOfRows((7, 6, 4), seed=5)
-    build(net)
-    return net.graph()
-
-
-WINDOWS: dict[str, Callable[[NetOfRows], str]] = {
-    "conv 3x3": lambda net: net.convolution("x", 4, (3, 3), (1, 1)),
-    "conv 3x3 to more channels": lambda net: net.convolution("x", 9, (3, 3), (1, 1)),
-    "conv 3x3 stride 2": lambda net: net.convolution("x", 5, (3, 3), (2, 2)),
-    "conv 3x3 dilated": lambda net: net.convolution("x", 4, (3, 3), (1, 1), (2, 2)),
-    "conv 3x3 valid": lambda net: net.convolution("x", 4, (3, 3), (1, 1), is_same=False),
-    "conv 1x1": lambda net: net.convolution("x", 4, (1, 1), (1, 1)),
-    "conv 1x1 to fewer channels": lambda net: net.convolution("x", 2, (1, 1), (1, 1)),
-    "conv 1x1 stride 2": lambda net: net.convolution("x", 8, (1, 1), (2, 2)),
-    "depthwise 3x3": lambda net: net.convolution("x", 0, (3, 3), (1, 1)),
-    "depthwise 5x3 stride 2": lambda net: net.convolution("x", 0, (5, 3), (2, 2)),
-    "average pool": lambda net: net.pool(ops.AveragePool2D, "x", (3, 3), (1, 1)),
-    "max pool": lambda net: net.pool(ops.MaxPool2D, "x", (2, 2), (2, 2)),
-    "add": lambda net: net.add("x", "x"),
-}
-
-
+@pytest.mark.parametrize("shape", [(7, 6, 4), (5, 5, 3)], ids=str)
 @pytest.mark.parametrize("what", WINDOWS)
-def test_lead_is_the_least_at_which_the_reference_kernels_are_right(what: str) -> None:
-    graph = one_op(WINDOWS[what])
+def test_lead_is_the_least_at_which_the_reference_kernels_are_right(what: str, shape: tuple[int, int, int]) -> None:
+    graph = one_op(WINDOWS[what], shape)
     lead = operand_leads(graph, graph.ops[0], REFERENCE)["x"]
     expected = outputs_of(graph)
     base = 64

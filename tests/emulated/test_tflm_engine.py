@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from banded_nets import WINDOWS, one_op
 from firmware_project import ORIGIN, write_files
 from reference_models import TFLITE_MODELS, reference_model
 
@@ -20,13 +23,21 @@ from sapmcu.boards.board import Board, load_board
 from sapmcu.build.project import load_project
 from sapmcu.build.tflm import load_tflm
 from sapmcu.emit.project import emit_project
+from sapmcu.emit.tflite import write_tflite
 from sapmcu.emulation import build_project, load_vectors, run_project, test_project
 from sapmcu.errors import ToolError
 from sapmcu.frontends.tflite import load_tflite
 from sapmcu.ir.build import Engine
+from sapmcu.ir.graph import Graph
 from sapmcu.ir.memory import ArenaUse, Kernels
 from sapmcu.ir.vectors import Vector
+from sapmcu.passes.orphans import drop_orphans
+from sapmcu.plan.arena import align
+from sapmcu.plan.tflm.layout import with_offsets
+from sapmcu.plan.tflm.overlap import operand_leads
 from sapmcu.plan.tflm.predict import predict_arena
+from sapmcu.plan.tflm.shadow import verify_layout
+from sapmcu.plan.tflm.sram import plan_sram
 from sapmcu.plan.tflm.target import target_for
 from sapmcu.run.protocol import DeviceError
 from sapmcu.run.session import run_vectors
@@ -54,22 +65,35 @@ pytestmark = [
 
 def write(directory: Path, path: Path, board: Board, kernels: Kernels, less_bytes: int = 0) -> ArenaUse:
     """What `sapmcu convert` writes, as far as it is needed; returns the arena that it predicts."""
-    graph = load_tflite(path)
+    return write_graph(directory, load_tflite(path), path.read_bytes(), board, kernels, less_bytes=less_bytes)
+
+
+def write_graph(
+    directory: Path,
+    graph: Graph,
+    model: bytes,
+    board: Board,
+    kernels: Kernels,
+    *,
+    less_bytes: int = 0,
+    original: bytes | None = None,
+) -> ArenaUse:
+    """original: the model whose outputs are expected; None for the model itself."""
     arena = predict_arena(graph, target_for(kernels, dsp=board.dsp, mve=board.mve))
     random = np.random.default_rng(3)
     inputs = [
         [random.integers(-128, 128, graph.tensors[name].shape, np.int8) for name in graph.inputs]
         for _ in range(VECTORS)
     ]
-    outputs = invoke(path.read_bytes(), inputs, len(graph.outputs))
+    outputs = invoke(original or model, inputs, len(graph.outputs))
     vectors = [
         Vector(tuple(one.tobytes() for one in given), tuple(one.tobytes() for one in expected))
         for given, expected in zip(inputs, outputs, strict=True)
     ]
     arena_bytes = arena.required_bytes - less_bytes
-    write_files(directory, emit_project(graph, path.read_bytes(), board, arena_bytes, vectors, ORIGIN))
+    write_files(directory, emit_project(graph, model, board, arena_bytes, vectors, ORIGIN))
     report = {"memory": {"tflm": {"used_bytes": arena.used_bytes}}}
-    write_files(directory, {"model.tflite": path.read_bytes(), "report.json": json.dumps(report).encode()})
+    write_files(directory, {"model.tflite": model, "report.json": json.dumps(report).encode()})
     return arena
 
 
@@ -118,3 +142,68 @@ def test_an_arena_that_is_too_small_is_told(tmp_path: Path, library: tuple[Board
     with pytest.raises(DeviceError, match="the device ended") as caught:
         run_project(tmp_path, emulator, tflm=TFLM)
     assert "error: AllocateTensors() failed; the arena has" in "\n".join(caught.value.details)
+
+
+@pytest.mark.parametrize("model", TFLITE_MODELS)
+def test_plan_for_the_least_sram_runs_the_same_in_the_arena_that_is_predicted(
+    tmp_path: Path, library: tuple[Board, Kernels], model: str
+) -> None:
+    board, kernels = library
+    graph = drop_orphans(load_tflite(reference_model(model)))
+    own, *better = plan_sram(graph, target_for(kernels, dsp=board.dsp, mve=board.mve), 0.15)
+    for number, plan in enumerate(better):
+        directory = tmp_path / str(number)
+        arena = write_graph(
+            directory, plan.graph, write_tflite(plan.graph), board, kernels, original=write_tflite(own.graph)
+        )
+        run = run_vectors(build_project(directory, "unicorn", tflm=TFLM), "unicorn", load_vectors(directory))
+        assert run.outputs_equal is True and len(run.outputs) == VECTORS
+        assert run.arena_bytes == arena.used_bytes == plan.use.used_bytes
+
+
+def test_results_lie_over_operands_as_far_as_the_kernels_allow(tmp_path: Path, library: tuple[Board, Kernels]) -> None:
+    """All ops of WINDOWS side by side, each with its result over its operand by exactly its lead."""
+    board, kernels = library
+    target = target_for(kernels, dsp=board.dsp, mve=board.mve)
+    offsets: dict[str, int] = {}
+    parts = []
+    at = 0
+    for shape in ((7, 6, 4), (5, 5, 3), (4, 9, 8)):
+        for what, build in WINDOWS.items():
+            part = renamed(one_op(build, shape), f"{what} {shape} ")
+            (x,), (y,) = part.inputs, part.outputs
+            lead = operand_leads(part, part.ops[0], target).get(x)
+            if lead is None:
+                continue
+            offsets |= {x: at + max(lead, 0), y: at + max(-lead, 0)}
+            at = align(max(offsets[name] + part.tensors[name].size_bytes for name in (x, y)))
+            parts.append(part)
+    assert len(parts) > 30
+    graph = with_offsets(side_by_side(parts), offsets)
+    verify_layout(graph, target)
+    original = write_tflite(side_by_side(parts))
+    arena = write_graph(tmp_path, graph, write_tflite(graph), board, kernels, original=original)
+    run = run_vectors(build_project(tmp_path, "unicorn", tflm=TFLM), "unicorn", load_vectors(tmp_path))
+    assert run.outputs_equal is True and run.arena_bytes == arena.used_bytes
+
+
+def renamed(graph: Graph, prefix: str) -> Graph:
+    """With the prefix before all names of tensors."""
+
+    def names(given: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(prefix + name for name in given)
+
+    ops = tuple(replace(op, inputs=names(op.present_inputs), outputs=names(op.outputs)) for op in graph.ops)
+    tensors = {prefix + name: replace(tensor, name=prefix + name) for name, tensor in graph.tensors.items()}
+    return Graph(graph.name, tensors, ops, names(graph.inputs), names(graph.outputs))
+
+
+def side_by_side(graphs: Sequence[Graph]) -> Graph:
+    """One graph with the ops, inputs and outputs of all."""
+    return Graph(
+        "side_by_side",
+        {name: tensor for graph in graphs for name, tensor in graph.tensors.items()},
+        tuple(op for graph in graphs for op in graph.ops),
+        tuple(name for graph in graphs for name in graph.inputs),
+        tuple(name for graph in graphs for name in graph.outputs),
+    )

@@ -69,7 +69,7 @@ def _head(graph: Graph, target: Target, scopes: range) -> int:
 
 def _runs(graph: Graph, target: Target, heads: Sequence[int], max_extra_macs: int) -> Iterator[_Run]:
     """Runs that lower the highest of their ops."""
-    tail, macs = predict_arena(graph, target).tail_bytes, graph_macs(graph)
+    macs = graph_macs(graph)
     for first, last in _regions(graph, heads)[: MAX_TRIED // len(BANDS)]:
         result = graph.tensors[graph.ops[last].outputs[0]]
         for count in BANDS:
@@ -83,7 +83,16 @@ def _runs(graph: Graph, target: Target, heads: Sequence[int], max_extra_macs: in
             extra_ops = len(made.ops) - len(graph.ops)
             head = _head(made, target, range(first + 1, last + extra_ops + 2))
             if head < max(heads[first : last + 1]):
-                yield _Run(banding, head, predict_arena(made, target).tail_bytes - tail, extra_macs)
+                tail = _tail(made, target, range(first, last + extra_ops + 1))
+                yield _Run(banding, head, tail - _tail(graph, target, range(first, last + 1)), extra_macs)
+
+
+def _tail(graph: Graph, target: Target, ops: range) -> int:
+    """What these ops persist, and what all graphs do; exact but for gaps of a few bytes."""
+    part = graph.ops[ops.start : ops.stop]
+    used = dict.fromkeys(name for op in part for name in (*op.present_inputs, *op.outputs))
+    alone = Graph(graph.name, {name: graph.tensors[name] for name in used}, part, (), ())
+    return predict_arena(alone, target).tail_bytes
 
 
 def _regions(graph: Graph, heads: Sequence[int]) -> list[tuple[int, int]]:

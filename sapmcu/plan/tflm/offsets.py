@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sapmcu.ir.graph import Graph
-from sapmcu.plan.arena import align
+from sapmcu.plan.arena import ALIGNMENT_BYTES, align
 from sapmcu.plan.tflm.blocks import Block, Place, lead_over
 
 SEED = 1
@@ -77,8 +77,11 @@ def _search(
     best_order, (best, head) = min(((order, head_of(order)) for order in _orders(blocks)), key=lambda one: one[1][1])
     order, current = list(best_order), head
     offsets = best
+    bound = _bound(extents, bounds)
     draw = random.Random(SEED)
     for _ in range(steps):
+        if head == bound:
+            break
         changed = _changed(order, offsets, extents, current, draw)
         tried, size = head_of(changed)
         if size <= current:
@@ -86,6 +89,19 @@ def _search(
             if size < head:
                 best, head = tried, size
     return best, head
+
+
+def _bound(extents: Sequence[int], bounds: Sequence[Mapping[int, Sequence[Interval]]]) -> int:
+    """No head is lower: what the largest block needs, or two that live at one time."""
+    lowest = max(extents)
+    for one, row in enumerate(bounds):
+        for other, pair in row.items():
+            # the differences nearest to each forbidden interval, and none at all
+            ends = (0, *(end // ALIGNMENT_BYTES * ALIGNMENT_BYTES for low, high in pair for end in (low, align(high))))
+            allowed = (end for end in ends if all(not low < end < high for low, high in pair))
+            heads = (max(extents[one] + max(end, 0), extents[other] + max(-end, 0)) for end in allowed)
+            lowest = max(lowest, min(heads))
+    return lowest
 
 
 def _changed(

@@ -94,7 +94,11 @@ def _banded_plans(graph: Graph, target: Target, max_extra_macs: int, below_bytes
         for bandings in tried[:left]:
             consider(bandings)
         left -= min(left, len(tried))
-    laid_out = [_laid_out(graph, target, Technique.BANDS, plan.bandings) for plan in ranked()[: 2 * KEPT_BANDED]]
+    kinds: dict[tuple[tuple[int, int, int], ...], tuple[Banding, ...]] = {}
+    for plan in ranked():
+        kinds.setdefault(tuple((one.first, one.last, len(one.rows)) for one in plan.bandings), plan.bandings)
+    candidates = list(kinds.values())[: 2 * KEPT_BANDED]
+    laid_out = [_laid_out(graph, target, Technique.BANDS, bandings) for bandings in candidates]
     better = [plan for plan in laid_out if plan is not None and plan.arena_bytes < below_bytes]
     better.sort(key=lambda plan: (plan.arena_bytes, plan.extra_macs, plan.bandings))
     return better[:KEPT_BANDED][::-1]
