@@ -26,6 +26,8 @@ from sapmcu.plan.tflm.overlap import ELEMENTWISE
 
 WINDOWS = (ops.Conv2D, ops.DepthwiseConv2D, ops.AveragePool2D, ops.MaxPool2D)
 ROW_AXIS = 1
+MAX_EXTENT = 64
+"""Rows of a window for which the fewest rows of a band's operand are sought; with larger ones it reads all."""
 Rows = tuple[int, int]
 """First row, and the first behind the last."""
 
@@ -271,16 +273,13 @@ def _operand_rows(graph: Graph, op: Op, rows: Rows) -> Rows | None:
 def _fewest(window: _Window, height: int, rows: Rows) -> Rows | None:
     lowest = max(0, rows[0] * window.stride - window.before)
     highest = min(height, (rows[1] - 1) * window.stride - window.before + window.extent)
-    slack = window.extent + 2 * window.stride
-    found = [
-        (first, last)
-        for first in range(max(0, lowest - slack), lowest + 1)
-        for last in range(highest, min(height, highest + slack) + 1)
-        if _is_right(window, (first, last), rows)
-    ]
-    if _is_right(window, (0, height), rows):
-        found.append((0, height))
-    return min(found, key=lambda one: (one[1] - one[0], one), default=None)
+    most = 2 * (window.extent + 2 * window.stride) if window.extent <= MAX_EXTENT else 0
+    for more in range(most + 1):
+        for above in range(more + 1):
+            take = (lowest - above, highest + more - above)
+            if take[0] >= 0 and take[1] <= height and _is_right(window, take, rows):
+                return take
+    return (0, height) if _is_right(window, (0, height), rows) else None
 
 
 def _is_right(window: _Window, take: Rows, rows: Rows) -> bool:

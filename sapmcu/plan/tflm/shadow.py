@@ -58,6 +58,9 @@ class _Shadow:
             self._write(name, self._new(name))
         for scope, op in enumerate(self.graph.ops, 1):
             self._run_op(op, scratch.get(scope, []))
+            for name in (*op.present_inputs, *op.outputs):
+                if name not in self.graph.outputs and self.graph.readers.get(name, (0,))[-1] < scope:
+                    self.values.pop(name, None)  # not read again
         for name in self.graph.outputs:
             self._read(name)
 
