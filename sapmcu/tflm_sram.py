@@ -47,20 +47,37 @@ def optimize_tflm(
     """
     if wish.optimize is Optimize.NONE:
         return Planned(graph)
-    if wish.optimize is Optimize.AUTO and predict_arena(graph, target).required_bytes <= wish.room_bytes:
+    if wish.optimize is Optimize.AUTO and not _may_help(graph, target, wish.room_bytes):
         return Planned(graph)
     if not tflm_host.is_available():
         return Planned(graph, None, ("TFLM's arena is not optimised: plans are run in tflite-micro, which isn't here",))
     progress("planning TFLM's arena for the least SRAM")
     plans = plan_sram(graph, target, wish.max_extra_macs)
+    chosen, warnings = first_proven(graph, _preferred(plans, wish), inputs)
+    if chosen is None:
+        return Planned(graph, None, warnings)
+    return Planned(chosen.graph, _savings(graph, plans, chosen, wish.max_extra_macs), warnings)
+
+
+def _may_help(graph: Graph, target: Target, room_bytes: int) -> bool:
+    """Whether the arena has no room as it is, but its tail and the inputs have: no plan makes those smaller."""
+    own = predict_arena(graph, target)
+    least = own.tail_bytes + sum(graph.tensors[name].size_bytes for name in graph.inputs)
+    return least <= room_bytes < own.required_bytes
+
+
+def first_proven(
+    graph: Graph, plans: Sequence[SramPlan], inputs: Sequence[Sequence[Array]]
+) -> tuple[SramPlan | None, tuple[str, ...]]:
+    """(the first plan with which TFLM gives the graph's outputs, what was wrong with those before it)."""
     expected = tflm_host.invoke(write_tflite(graph), inputs, len(graph.outputs))
     warnings: list[str] = []
-    for plan in _preferred(plans, wish):
+    for plan in plans:
         reason = _difference(plan, inputs, expected)
         if not reason:
-            return Planned(plan.graph, _savings(graph, plans, plan, wish.max_extra_macs), tuple(warnings))
+            return plan, tuple(warnings)
         warnings.append(f"a plan of {plan.arena_bytes:,} bytes for TFLM {reason}: dropped; this is a bug in sapmcu")
-    return Planned(graph, None, tuple(warnings))
+    return None, tuple(warnings)
 
 
 def _preferred(plans: Sequence[SramPlan], wish: SramWish) -> list[SramPlan]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from banded_nets import WINDOWS, nets_of_rows, one_op
@@ -23,6 +25,8 @@ from sapmcu.plan.tflm.shadow import verify_layout
 from sapmcu.plan.tflm.sram import plan_sram
 from sapmcu.reference import run_graph
 from sapmcu.run import tflm_host
+from sapmcu.run.vectors import make_inputs
+from sapmcu.tflm_sram import first_proven
 
 pytestmark = pytest.mark.needs("tflite_micro")
 
@@ -135,3 +139,12 @@ def test_reference_model_reaches_its_target(model: str, kernels: Kernels) -> Non
         assert tuple(value.tobytes() for value in run) == vector.outputs
     measured, use = tflm_host.allocations(written), predict_arena(best.graph, PYPI_HOST)
     assert (use.head_bytes, use.tail_bytes) == (measured.head_bytes, measured.tail_bytes)
+
+
+def test_plan_that_changes_outputs_is_dropped_and_named() -> None:
+    graph = one_op(WINDOWS["conv 3x3"])
+    own, *_ = plan_sram(graph, REFERENCE, 0.0)
+    wrong = replace(own, graph=with_offsets(graph, {"x": 0, graph.outputs[0]: 0}), technique=Technique.OVERLAP)
+    chosen, warnings = first_proven(graph, [wrong, own], make_inputs(graph, (), 3))
+    assert chosen is own
+    assert len(warnings) == 1 and "changes the outputs of input 0" in warnings[0] and "bug in sapmcu" in warnings[0]

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from banded_nets import WINDOWS, one_op
+from banded_nets import WINDOWS, nets_of_rows, one_op
 from firmware_project import ORIGIN, write_files
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from reference_models import TFLITE_MODELS, reference_model
 
 from sapmcu.boards.board import Board, load_board
@@ -33,7 +35,8 @@ from sapmcu.ir.memory import ArenaUse, Kernels
 from sapmcu.ir.vectors import Vector
 from sapmcu.passes.orphans import drop_orphans
 from sapmcu.plan.arena import align
-from sapmcu.plan.tflm.layout import with_offsets
+from sapmcu.plan.tflm.bands import Banding, banded, can_band, even_rows
+from sapmcu.plan.tflm.layout import plan_layout, with_offsets
 from sapmcu.plan.tflm.overlap import operand_leads
 from sapmcu.plan.tflm.predict import predict_arena
 from sapmcu.plan.tflm.shadow import verify_layout
@@ -65,20 +68,20 @@ pytestmark = [
 
 def write(directory: Path, path: Path, board: Board, kernels: Kernels, less_bytes: int = 0) -> ArenaUse:
     """What `sapmcu convert` writes, as far as it is needed; returns the arena that it predicts."""
-    return write_graph(directory, load_tflite(path), path.read_bytes(), board, kernels, less_bytes=less_bytes)
+    return write_graph(directory, load_tflite(path), path.read_bytes(), (board, kernels), less_bytes=less_bytes)
 
 
 def write_graph(
     directory: Path,
     graph: Graph,
     model: bytes,
-    board: Board,
-    kernels: Kernels,
+    library: tuple[Board, Kernels],
     *,
     less_bytes: int = 0,
     original: bytes | None = None,
 ) -> ArenaUse:
     """original: the model whose outputs are expected; None for the model itself."""
+    board, kernels = library
     arena = predict_arena(graph, target_for(kernels, dsp=board.dsp, mve=board.mve))
     random = np.random.default_rng(3)
     inputs = [
@@ -151,11 +154,9 @@ def test_plan_for_the_least_sram_runs_the_same_in_the_arena_that_is_predicted(
     board, kernels = library
     graph = drop_orphans(load_tflite(reference_model(model)))
     own, *better = plan_sram(graph, target_for(kernels, dsp=board.dsp, mve=board.mve), 0.15)
-    for number, plan in enumerate(better):
-        directory = tmp_path / str(number)
-        arena = write_graph(
-            directory, plan.graph, write_tflite(plan.graph), board, kernels, original=write_tflite(own.graph)
-        )
+    for technique, plan in {plan.technique: plan for plan in better}.items():
+        directory = tmp_path / technique
+        arena = write_graph(directory, plan.graph, write_tflite(plan.graph), library, original=write_tflite(own.graph))
         run = run_vectors(build_project(directory, "unicorn", tflm=TFLM), "unicorn", load_vectors(directory))
         assert run.outputs_equal is True and len(run.outputs) == VECTORS
         assert run.arena_bytes == arena.used_bytes == plan.use.used_bytes
@@ -182,9 +183,49 @@ def test_results_lie_over_operands_as_far_as_the_kernels_allow(tmp_path: Path, l
     graph = with_offsets(side_by_side(parts), offsets)
     verify_layout(graph, target)
     original = write_tflite(side_by_side(parts))
-    arena = write_graph(tmp_path, graph, write_tflite(graph), board, kernels, original=original)
+    arena = write_graph(tmp_path, graph, write_tflite(graph), library, original=original)
     run = run_vectors(build_project(tmp_path, "unicorn", tflm=TFLM), "unicorn", load_vectors(tmp_path))
     assert run.outputs_equal is True and run.arena_bytes == arena.used_bytes
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(graphs=st.lists(nets_of_rows(), min_size=10, max_size=10))
+def test_random_nets_in_bands_and_in_place_run_the_same(
+    tmp_path: Path, library: tuple[Board, Kernels], graphs: list[Graph]
+) -> None:
+    """Ten nets side by side: of each the longest run of ops that can be in two bands, results over operands."""
+    board, kernels = library
+    target = target_for(kernels, dsp=board.dsp, mve=board.mve)
+    offsets: dict[str, int] = {}
+    parts, at = [], 0
+    for number, graph in enumerate(graphs):
+        part = renamed(in_two_bands(graph), f"{number} ")
+        placed = plan_layout(part, target, may_overlap=True, steps=50)
+        offsets |= {name: at + offset for name, offset in placed.offset_bytes.items()}
+        at += placed.head_bytes
+        parts.append(part)
+    planned = with_offsets(side_by_side(parts), offsets)
+    verify_layout(planned, target)
+    original = side_by_side([renamed(graph, f"{number} ") for number, graph in enumerate(graphs)])
+    arena = write_graph(tmp_path, planned, write_tflite(planned), library, original=write_tflite(original))
+    run = run_vectors(build_project(tmp_path, "unicorn", tflm=TFLM), "unicorn", load_vectors(tmp_path))
+    assert run.outputs_equal is True and run.arena_bytes == arena.used_bytes
+
+
+def in_two_bands(graph: Graph) -> Graph:
+    """The longest run of ops that can be, the first of those; the graph itself where there is none."""
+    runs = [
+        (first - last, first, last)
+        for first in range(len(graph.ops))
+        for last in range(first, len(graph.ops))
+        if can_band(graph, first, last)
+    ]
+    for _, first, last in sorted(runs):
+        rows = graph.tensors[graph.ops[last].outputs[0]].shape[1]
+        made = banded(graph, (Banding(first, last, even_rows(rows, 2)),)) if rows > 1 else None
+        if made is not None:
+            return made
+    return graph
 
 
 def renamed(graph: Graph, prefix: str) -> Graph:
