@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,12 @@ from sapmcu.boards.fit import board_fit
 from sapmcu.emit.tflite import write_tflite
 from sapmcu.frontends.tflite import load_tflite
 from sapmcu.ir.graph import Graph
-from sapmcu.ir.memory import Kernels
+from sapmcu.ir.memory import BandedRun, Kernels, SramSavings, SramStep, Technique
 from sapmcu.ir.pruning import Criterion, FineTuning, ModelSize, Pruning, PruningGoal, Width
 from sapmcu.ir.text import dump_text
 from sapmcu.plan.memory import plan_memory
 from sapmcu.plan.tflm import target_for
+from sapmcu.plan.tflm.layout import with_offsets
 from sapmcu.report.boards import render_boards
 from sapmcu.report.json import json_text, memory_json
 from sapmcu.report.pruning import pruning_json, render_pruning
@@ -43,6 +45,16 @@ PRUNING = Pruning(
     out=Path("smaller.keras"),
 )
 
+SAVINGS = SramSavings(
+    (
+        SramStep(Technique.NONE, 1120, 0),
+        SramStep(Technique.OFFSETS, 1104, 0),
+        SramStep(Technique.OVERLAP, 1088, 0),
+        SramStep(Technique.BANDS, 1056, 8, (BandedRun("stem/a", "stem/b", 2), BandedRun("y", "y", 3))),
+    ),
+    max_extra_macs=0.15,
+)
+
 
 def check(name: str, text: str) -> None:
     """Compare with the golden file, or rewrite it."""
@@ -61,6 +73,15 @@ def memory_page(graph: Graph, board: str) -> str:
 
 def test_memory_of_a_small_graph() -> None:
     check("reports/residual.report.txt", memory_page(residual(), "nucleo_f446re"))
+
+
+def test_memory_of_a_graph_planned_for_less_sram() -> None:
+    graph = residual()
+    target = target_for(Kernels.CMSIS_NN)
+    planned = with_offsets(graph, {"x": 0, "a": 32, "b": 64, "y": 0})
+    report = replace(plan_memory(planned, len(write_tflite(planned)), target), savings=SAVINGS)
+    check("reports/residual_sram.report.txt", render_memory(report, None, width=80))
+    check("reports/residual_sram.json", json_text(memory_json(report, None)))
 
 
 @pytest.mark.parametrize("name", TFLITE_MODELS)
