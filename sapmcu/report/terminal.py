@@ -144,13 +144,14 @@ def _savings(report: MemoryReport) -> list[tuple[str, str, str]]:
     for before, step in zip(savings.steps, steps, strict=False):
         remark = f"{number(before.arena_bytes - step.arena_bytes)} less: {TECHNIQUES[step.technique]}"
         if step.runs:
-            runs = ", ".join(f"{_run_name(run)} in {run.bands}" for run in step.runs)
+            runs = ", ".join(f"{run_name(run)} in {run.bands}" for run in step.runs)
             remark += f" ({runs}), {step.extra_macs / max(report.macs - step.extra_macs, 1):.1%} more MACs"
         rows.append((f"  with {step.technique.value}", number(step.arena_bytes), remark))
     return rows
 
 
-def _run_name(run: BandedRun) -> str:
+def run_name(run: BandedRun) -> str:
+    """The first and the last op of a run in bands, by the telling ends of their names."""
     first, last = _short(run.first), _short(run.last)
     return first if first == last else f"{first} to {last}"
 

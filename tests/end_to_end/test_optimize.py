@@ -61,6 +61,8 @@ def test_least_sram_is_written_and_reported_step_by_step(run: Run, tmp_path: Pat
     assert "AddSplitV(" in (out / "firmware/model_ops.h").read_text()
     for text in ("as TFLM plans", "55,008", "results lie over operands", "bands of rows", "more MACs"):
         assert text in ran.out
+    page = (out / "report.html").read_text()
+    assert "<h2>Savings</h2>" in page and "results lie over operands" in page
     model = (out / "model.tflite").read_bytes()
     graph = load_tflite(out / "model.tflite")
     assert predict_arena(graph, target_for(Kernels.CMSIS_NN)).required_bytes == steps[-1]["arena_bytes"]

@@ -21,6 +21,7 @@ def render_html(result: Conversion, plans: Sequence[MemoryMap]) -> str:
         sections.warnings(result),
         sections.maps(plans),
         sections.ops(result.memory),
+        sections.savings(result.memory),
         sections.board(result),
         sections.accuracy(result),
         sections.rewrites(result),

@@ -11,6 +11,7 @@ from sapmcu.ir.memory import MemoryReport, OpMemory
 from sapmcu.ir.memory_map import MemoryMap
 from sapmcu.report.conversion import SAVED
 from sapmcu.report.html.map_svg import map_svg
+from sapmcu.report.terminal import TECHNIQUES, run_name
 
 Cell = str | int | float
 
@@ -88,6 +89,28 @@ def ops(memory: MemoryReport) -> str:
 def _bar(one: OpMemory, peak: OpMemory) -> str:
     share = one.live_bytes / max(peak.live_bytes, 1)
     return f'<span class="bar" style="width:{6 * share:.2f}rem"></span>'
+
+
+def savings(memory: MemoryReport) -> str:
+    """From TFLM's own plan to the one that is written; nothing where none was sought."""
+    found = memory.savings
+    if found is None:
+        return ""
+    rows = [
+        (
+            (
+                TECHNIQUES.get(step.technique, "as TFLM plans"),
+                step.arena_bytes,
+                found.steps[max(index - 1, 0)].arena_bytes - step.arena_bytes,
+                step.extra_macs,
+                ", ".join(f"{run_name(run)} in {run.bands}" for run in step.runs),
+            ),
+            "",
+        )
+        for index, step in enumerate(found.steps)
+    ]
+    headings = ("TFLM's arena", "bytes", "less", "extra MACs", "bands")
+    return f"<h2>Savings</h2>{table(headings, rows)}"
 
 
 def rewrites(result: Conversion) -> str:
