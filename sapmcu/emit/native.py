@@ -19,6 +19,7 @@ from sapmcu.ir.native import (
     FunctionRef,
     NativeProgram,
     Params,
+    Pointer,
     Scratch,
     Step,
     TensorRef,
@@ -285,9 +286,13 @@ def _pointed_to(value: Value) -> Iterator[Constant]:
             yield from _pointed_to(field)
 
 
-def _value(value: Element | Constant | None, names: Names) -> str:
+def _value(value: Element | Constant | Pointer | FunctionRef | None, names: Names) -> str:
     if value is None:
         return "NULL"
+    if isinstance(value, Pointer):
+        return f"&{names[value.target]}"
+    if isinstance(value, FunctionRef):
+        return value.name
     return names[value] if isinstance(value, Constant) else _element(value)
 
 

@@ -18,9 +18,9 @@ from sapmcu.ir.native import Constant, FunctionRef, Params
 class RowReads:
     """What step o reads of a store: rows o · stride − before + k · dilation, k = 0..window−1.
 
-    rows, row_bytes: of the store as this op sees it. A k whose row is outside of 0..rows−1 reads zero_row. is_whole:
-    each step reads all rows, which lie together then (window = 1 pointer, to the first).
-    offset_bytes: where in each row the op's columns begin.
+    rows, row_bytes: of the store as this op sees it. A k whose row is outside of 0..rows−1 reads zero_row, NULL where
+    there is none. stride 0: each step reads the same. is_whole: each step reads all rows, which lie together then
+    (window = 1 pointer, to the first). offset_bytes: where in each row the op's columns begin.
     """
 
     store: str
@@ -48,13 +48,12 @@ class RowReads:
 class RowForm:
     """An op, or a part of one, as steps: step o calls kernel(params, rows, y, scratch) once.
 
-    op: its index in the graph. rows holds the pointers of all reads, in their order: `window` for each. y is row o of
-    `store` (rows, row_bytes), offset_bytes into it. is_update: all steps write row 0, and from the second on read it,
-    too: sums over rows. A form of a graph's input has no kernel and no reads: the application delivers its rows.
-    macs: of one step.
+    rows holds the pointers of all reads, in their order: `window` for each. y is row first_row + o of `store` (rows,
+    row_bytes), offset_bytes into it. is_update: all steps add to row 0, which is all zeros before step 0: sums over
+    rows. in_place: reads of one row on which y may lie where that row dies in this step. A form of a graph's input has
+    no kernel and no reads: the application delivers its rows. macs: of one step.
     """
 
-    op: int
     store: str
     rows: int
     row_bytes: int
@@ -64,7 +63,9 @@ class RowForm:
     params: Params | None = None
     scratch_bytes: int = 0
     is_update: bool = False
+    first_row: int = 0
     offset_bytes: int = 0
+    in_place: tuple[int, ...] = ()
     macs: int = 0
 
 
@@ -79,10 +80,15 @@ class RowRun:
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """Forms whose steps run interleaved. ops: the graph's ops that they compute, all of them, in the graph's order."""
+    """Forms whose steps run interleaved.
+
+    ops: the graph's ops that they compute, all of them, in the graph's order; ops without calls are among them.
+    form_ops: the op of each form; that of a graph's input, which is delivered by rows, is −1.
+    """
 
     ops: tuple[int, ...]
     forms: tuple[RowForm, ...]
+    form_ops: tuple[int, ...]
     runs: tuple[RowRun, ...]
 
 

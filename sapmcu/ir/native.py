@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from sapmcu.ir.graph import DType, Tensor
+
+if TYPE_CHECKING:
+    from sapmcu.ir.cascade import RowForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,15 @@ class Params:
     role: str = field(default="", compare=False)
 
 
-Value: TypeAlias = "Element | Constant | Params | None"
-"""Of a field: numbers, a pointer to a constant, a struct inside the struct, or NULL."""
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The address of a const struct, as a field of another."""
+
+    target: Params
+
+
+Value: TypeAlias = "Element | Constant | Params | Pointer | FunctionRef | None"
+"""Of a field: numbers, a pointer to a constant or struct, a struct inside the struct, a function, or NULL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +97,14 @@ class Lowered:
     """What an op becomes.
 
     aliases: (result, operand) that are the same bytes; such an op may have no calls. in_place: (result, operand) that
-    may lie at one place if the operand dies here, because the kernel's header says so for all calls.
+    may lie at one place if the operand dies here, because the kernel's header says so for all calls. forms: the same
+    op row by row; empty where it only runs whole.
     """
 
     calls: tuple[Call, ...]
     aliases: tuple[tuple[str, str], ...] = ()
     in_place: tuple[tuple[str, str], ...] = ()
+    forms: tuple[RowForm, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,31 @@ from __future__ import annotations
 
 from sapmcu.ir import ops
 from sapmcu.ir.activation import type_range
+from sapmcu.ir.cascade import RowForm, RowReads
 from sapmcu.ir.factors import SumFactors, product_factor, quotient_factor, squared_difference_factors, sum_factors
 from sapmcu.ir.graph import Op, Tensor
-from sapmcu.ir.native import Call, Constant, FunctionRef, Lowered, Params, Value
+from sapmcu.ir.native import Call, Constant, FunctionRef, Lowered, Params, Pointer, Value
 from sapmcu.ir.ops import Range
 from sapmcu.lower.axes import broadcast_strides, merged_loops
+from sapmcu.lower.forms import ROWS_HEADER, image_rows, with_forms
 from sapmcu.lower.lut import lut_call, results_of_all
-from sapmcu.lower.table import LoweringError, Operands, Results, address, in_place, lowering, need_int8, operand
+from sapmcu.lower.table import (
+    LoweringError,
+    Operands,
+    Results,
+    address,
+    array_constant,
+    in_place,
+    lowering,
+    need_int8,
+    operand,
+)
 from sapmcu.reference.fixed_point import quantize_multiplier
 from sapmcu.reference.kernel import UnsupportedError
 
 HEADER = "sapmcu/binary.h"
+Shape = tuple[int, ...]
+
 MAX_LOOPS = 5
 """SAPMCU_BROADCAST_MAX_LOOPS of sapmcu/binary.h."""
 
@@ -45,11 +59,19 @@ def _product_params(factor: float, x: Tensor, y: Tensor, z: Tensor, clamp: Range
 
 def _run(kernel: str, params: Params | None, x: Tensor, y: Tensor, z: Tensor) -> Lowered:
     """The kernel over all axes."""
-    loops = merged_loops(z.shape, broadcast_strides(x.shape, z.shape), broadcast_strides(y.shape, z.shape))
+    geometry = _geometry(z.shape, x.shape, y.shape)
+    arguments = (geometry, FunctionRef(kernel, HEADER), params, address(x, "x"), address(y, "y"), address(z))
+    # an operand as large as z is not repeated
+    lowered = Lowered((Call("sapmcu_run_binary", HEADER, arguments),), in_place=in_place(z, x, y))
+    return with_forms(lowered, *_forms(kernel, params, x, y, z))
+
+
+def _geometry(z: Shape, x: Shape, y: Shape) -> Params:
+    loops = merged_loops(z, broadcast_strides(x, z), broadcast_strides(y, z))
     *outer, (count, x_step, y_step) = loops or [(1, 1, 1)]
     if len(outer) > MAX_LOOPS:
         raise LoweringError(f"it broadcasts in {len(outer)} nested loops; the native engine has {MAX_LOOPS}")
-    geometry = Params(
+    return Params(
         "sapmcu_broadcast",
         (
             ("loops", Constant("sapmcu_broadcast_loop", tuple(outer), "loops") if outer else None),
@@ -58,9 +80,34 @@ def _run(kernel: str, params: Params | None, x: Tensor, y: Tensor, z: Tensor) ->
         ),
         "geometry",
     )
-    arguments = (geometry, FunctionRef(kernel, HEADER), params, address(x, "x"), address(y, "y"), address(z))
-    # an operand as large as z is not repeated
-    return Lowered((Call("sapmcu_run_binary", HEADER, arguments),), in_place=in_place(z, x, y))
+
+
+def _forms(kernel: str, params: Params | None, x: Tensor, y: Tensor, z: Tensor) -> tuple[RowForm, ...]:
+    """A row of z from a row of each operand, or from its only row; none where an operand broadcasts rows otherwise."""
+    rows, row_bytes = image_rows(z)
+    row_rank = 2 if len(z.shape) > 3 else 1
+    reads: list[RowReads] = []
+    shapes: list[Shape] = []
+    constants: list[Constant | None] = []
+    for one in (x, y):
+        its_rows, its_bytes = image_rows(Tensor("", (1,) * (len(z.shape) - len(one.shape)) + one.shape, one.dtype))
+        if its_rows not in (1, rows) or (one.is_constant and its_rows != 1):
+            return ()
+        if not one.is_constant:
+            reads.append(RowReads(one.name, its_rows, its_bytes, stride=1 if its_rows == rows else 0))
+        shapes.append(one.shape[-row_rank:])
+        constants.append(array_constant(one.value, "operand") if one.is_constant else None)
+    fields: tuple[tuple[str, Value], ...] = (
+        ("geometry", _geometry(z.shape[-row_rank:], *shapes)),
+        ("kernel", FunctionRef(kernel, HEADER)),
+        ("params", None if params is None else Pointer(params)),
+        ("x", constants[0]),
+        ("y", constants[1]),
+    )
+    row = Params("sapmcu_binary_row_s8_params", fields, "row")
+    in_place = tuple(index for index, one in enumerate(reads) if (one.rows, one.row_bytes) == (rows, row_bytes))
+    adapter = FunctionRef("sapmcu_binary_row_s8", ROWS_HEADER)
+    return (RowForm(z.name, rows, row_bytes, rows, tuple(reads), adapter, row, in_place=in_place),)
 
 
 def _by_table(op: Op, operands: Operands, z: Tensor) -> Lowered | None:

@@ -7,8 +7,9 @@ import numpy as np
 
 from sapmcu.ir import ops
 from sapmcu.ir.graph import Array, Tensor
-from sapmcu.ir.native import Lowered, Params, Value
-from sapmcu.lower.rows import RowKernel, Windows, clamp_fields, run_rows, width_fields, zero_row
+from sapmcu.ir.native import FunctionRef, Lowered, Params, Value
+from sapmcu.lower.forms import window_form, with_forms, with_macs
+from sapmcu.lower.rows import MAX_WINDOW, RowKernel, Windows, clamp_fields, run_rows, width_fields, zero_row
 from sapmcu.lower.table import (
     LoweringError,
     Operands,
@@ -73,14 +74,24 @@ def conv_2d(op: ops.Conv2D, operands: Operands, results: Results) -> Lowered:
 
 
 def _conv(windows: Windows, channels: Fields, groups: int, x: Tensor, y: Tensor, clamp: ops.Range) -> Lowered:
-    windows = windows.in_one_row()
+    whole = windows.in_one_row()
+    params = _conv_params(whole, channels, groups, x, y, clamp)
+    kernel = RowKernel("sapmcu_conv2d_row_s8", "sapmcu/conv2d.h", params, zero_row(whole, x))
+    if windows.window[0] > MAX_WINDOW:
+        return run_rows(kernel, whole, x, y)
+    params = _conv_params(windows, channels, groups, x, y, clamp)
+    forms = window_form(FunctionRef(kernel.function, kernel.header), params, windows, zero_row(windows, x), x, y)
+    macs = y.elements * windows.window[0] * windows.window[1] * (x.shape[3] // groups)
+    return with_forms(run_rows(kernel, whole, x, y), *with_macs(forms, macs))
+
+
+def _conv_params(windows: Windows, channels: Fields, groups: int, x: Tensor, y: Tensor, clamp: ops.Range) -> Params:
     widths = width_fields(windows)
-    outside = zero_row(windows, x)
-    params = Params(
+    return Params(
         "sapmcu_conv2d_s8_params",
         (
             *channels,
-            ("zero_row", outside),
+            ("zero_row", zero_row(windows, x)),
             ("in_width", widths["in_width"]),
             ("in_channels", need_uint16(x.shape[3], f"channels of {x.name}")),
             ("out_width", widths["out_width"]),
@@ -90,8 +101,6 @@ def _conv(windows: Windows, channels: Fields, groups: int, x: Tensor, y: Tensor,
             *clamp_fields(y, clamp),
         ),
     )
-    kernel = RowKernel("sapmcu_conv2d_row_s8", "sapmcu/conv2d.h", params, outside)
-    return run_rows(kernel, windows, x, y)
 
 
 @lowering(ops.DepthwiseConv2D)
@@ -105,24 +114,33 @@ def depthwise_conv_2d(op: ops.DepthwiseConv2D, operands: Operands, results: Resu
     bias = folded_bias(optional_operand(operands, 2), by_channel, x)
     if x.shape[3] == 1:
         return _conv(windows, channel_fields(by_channel, bias, x, filters, y), 1, x, y, op.activation)
-    windows = windows.in_one_row()
+    channels = channel_fields(values, bias, x, filters, y)
+    whole = windows.in_one_row()
+    params = _depthwise_params(whole, channels, x, y, op.activation)
+    kernel = RowKernel("sapmcu_depthwise_conv2d_row_s8", "sapmcu/depthwise_conv2d.h", params, zero_row(whole, x))
+    if windows.window[0] > MAX_WINDOW:
+        return run_rows(kernel, whole, x, y)
+    params = _depthwise_params(windows, channels, x, y, op.activation)
+    forms = window_form(FunctionRef(kernel.function, kernel.header), params, windows, zero_row(windows, x), x, y)
+    macs = y.elements * windows.window[0] * windows.window[1]
+    return with_forms(run_rows(kernel, whole, x, y), *with_macs(forms, macs))
+
+
+def _depthwise_params(windows: Windows, channels: Fields, x: Tensor, y: Tensor, clamp: ops.Range) -> Params:
     widths = width_fields(windows)
-    outside = zero_row(windows, x)
-    params = Params(
+    return Params(
         "sapmcu_depthwise_conv2d_s8_params",
         (
-            *channel_fields(values, bias, x, filters, y),
-            ("zero_row", outside),
+            *channels,
+            ("zero_row", zero_row(windows, x)),
             ("in_width", widths["in_width"]),
             ("in_channels", need_uint16(x.shape[3], f"channels of {x.name}")),
             ("out_width", widths["out_width"]),
             ("channel_multiplier", need_uint16(y.shape[3] // x.shape[3], "its depth multiplier")),
             *_picked(widths, "kernel_height", "kernel_width", "stride_width", "dilation_width", "pad_left"),
-            *clamp_fields(y, op.activation),
+            *clamp_fields(y, clamp),
         ),
     )
-    kernel = RowKernel("sapmcu_depthwise_conv2d_row_s8", "sapmcu/depthwise_conv2d.h", params, outside)
-    return run_rows(kernel, windows, x, y)
 
 
 @lowering(ops.TransposeConv2D)

@@ -10,7 +10,8 @@ import numpy as np
 from sapmcu.ir import ops
 from sapmcu.ir.factors import product_factor, ratio_factor
 from sapmcu.ir.graph import Array, DType, Op, Tensor
-from sapmcu.ir.native import Argument, Call, Lowered, Params
+from sapmcu.ir.native import Argument, Call, FunctionRef, Lowered, Params
+from sapmcu.lower.forms import ROWS_HEADER, image_rows, row_form, with_forms
 from sapmcu.lower.table import (
     LoweringError,
     Operands,
@@ -44,8 +45,14 @@ def results_of_all(op: Op, operands: Operands, y: Tensor, varied: int = 0, value
 
 def lut_call(table: Array, x: Tensor, y: Tensor) -> Lowered:
     """y = table[x], int8."""
-    arguments: tuple[Argument, ...] = (array_constant(table, "lut"), address(x), address(y), y.elements)
-    return Lowered((Call("sapmcu_lut_s8", "sapmcu/lut.h", arguments),), in_place=in_place(y, x))
+    lut = array_constant(table, "lut")
+    arguments: tuple[Argument, ...] = (lut, address(x), address(y), y.elements)
+    lowered = Lowered((Call("sapmcu_lut_s8", "sapmcu/lut.h", arguments),), in_place=in_place(y, x))
+    if x.is_constant or x.elements != y.elements or image_rows(x) != image_rows(y):
+        return lowered
+    params = Params("sapmcu_lut_row_s8_params", (("lut", lut), ("count", image_rows(y)[1])), "row")
+    kernel = FunctionRef("sapmcu_lut_row_s8", ROWS_HEADER)
+    return with_forms(lowered, row_form(kernel, params, x, y, is_in_place=True))
 
 
 @lowering(

@@ -8,7 +8,8 @@ import math
 from sapmcu.ir import ops
 from sapmcu.ir.factors import ratio_factor
 from sapmcu.ir.graph import Op, Tensor
-from sapmcu.ir.native import Call, Lowered, Params
+from sapmcu.ir.native import Call, FunctionRef, Lowered, Params
+from sapmcu.lower.forms import ROWS_HEADER, sum_forms, with_forms
 from sapmcu.lower.table import LoweringError, Operands, Results, address, lowering, need_int8, numbers, operand
 from sapmcu.reference.fixed_point import quantize_multiplier
 from sapmcu.reference.reduction import divide_factor
@@ -67,7 +68,11 @@ def sum_(op: Op, operands: Operands, results: Results) -> Lowered:
             ("zero_point", y.zero_point),
         ),
     )
-    return Lowered((Call("sapmcu_reduce_sum_s8", HEADER, (params, address(x), address(y))),))
+    lowered = Lowered((Call("sapmcu_reduce_sum_s8", HEADER, (params, address(x), address(y))),))
+    if len(x.shape) != 4 or x.shape[0] != 1 or axes - {0} != {1, 2} or x.is_constant:
+        return lowered
+    finish = Params("sapmcu_mean_row_s8_params", (("channels", x.shape[3]), *params.fields[1:]), "mean")
+    return with_forms(lowered, *sum_forms((FunctionRef("sapmcu_mean_row_s8", ROWS_HEADER), finish), x, y))
 
 
 @lowering(ops.ReduceMax, ops.ReduceMin)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ops row by row: what the forms of all kinds share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from sapmcu.ir.cascade import RowForm, RowReads
+from sapmcu.ir.graph import Tensor
+from sapmcu.ir.native import Constant, FunctionRef, Lowered, Params
+from sapmcu.lower.rows import Windows
+
+ROWS_HEADER = "sapmcu/row_kernels.h"
+"""Of row kernels that stand before a kernel of whole tensors."""
+
+
+def image_rows(tensor: Tensor) -> tuple[int, int]:
+    """(rows, bytes of each): images by rows of pixels, all else by vectors along the last axis."""
+    rows = math.prod(tensor.shape[: -2 if len(tensor.shape) > 3 else -1])
+    return rows, tensor.size_bytes // max(rows, 1)
+
+
+def vector_rows(tensor: Tensor) -> tuple[int, int]:
+    """(rows, bytes of each): vectors along the last axis."""
+    rows = math.prod(tensor.shape[:-1])
+    return rows, tensor.size_bytes // max(rows, 1)
+
+
+def with_forms(lowered: Lowered, *forms: RowForm) -> Lowered:
+    return replace(lowered, forms=forms)
+
+
+def row_form(kernel: FunctionRef, params: Params | None, x: Tensor, y: Tensor, *, is_in_place: bool) -> RowForm:
+    """Row o of y from row o of x alone. Both have as many rows."""
+    rows, x_bytes = image_rows(x)
+    y_rows, y_bytes = image_rows(y)
+    assert rows == y_rows, (x, y)
+    reads = RowReads(x.name, rows, x_bytes)
+    in_place = (0,) if is_in_place and y_bytes <= x_bytes else ()
+    return RowForm(y.name, rows, y_bytes, rows, (reads,), kernel, params, in_place=in_place)
+
+
+def window_form(
+    kernel: FunctionRef, params: Params, windows: Windows, zero_row: Constant | None, x: Tensor, y: Tensor
+) -> tuple[RowForm, ...]:
+    """Row o of y from the rows of x that its windows cover; none for a batch of images or a constant image."""
+    if x.shape[0] != 1 or x.is_constant:
+        return ()
+    reads = RowReads(
+        store=x.name,
+        rows=windows.image[0],
+        row_bytes=x.size_bytes // windows.image[0],
+        window=windows.window[0],
+        stride=windows.stride[0],
+        dilation=windows.dilation[0],
+        before=windows.pads[0],
+        zero_row=zero_row,
+    )
+    rows = windows.result[0]
+    return (RowForm(y.name, rows, y.size_bytes // rows, rows, (reads,), kernel, params),)
+
+
+def with_macs(forms: tuple[RowForm, ...], macs: int) -> tuple[RowForm, ...]:
+    """macs: of the whole op, which its one form's steps share."""
+    return tuple(replace(form, macs=macs // form.steps) for form in forms)
+
+
+def sum_forms(finish: tuple[FunctionRef, Params], x: Tensor, y: Tensor) -> tuple[RowForm, ...]:
+    """Sums of each channel over all pixels of one image, int32, a row at a time; then y from the sums."""
+    rows, row_bytes = image_rows(x)
+    _, _, width, channels = x.shape
+    sums, sums_bytes = f"{y.name} sums", 4 * channels
+    params = Params("sapmcu_sum_row_s8_params", (("width", width), ("channels", channels)), "sum")
+    add = FunctionRef("sapmcu_sum_row_s8", ROWS_HEADER)
+    return (
+        RowForm(sums, 1, sums_bytes, rows, (RowReads(x.name, rows, row_bytes),), add, params, is_update=True),
+        RowForm(y.name, 1, y.size_bytes, 1, (RowReads(sums, 1, sums_bytes),), *finish),
+    )
