@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A graph -> its plan row by row: the cuts, the order of steps, a place for every row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sapmcu.ir.cascade import Cascade, CascadePlan, RowForm, RowReads, RowRun
+from sapmcu.ir.cascade import Store as Place
+from sapmcu.ir.cost import op_macs
+from sapmcu.ir.graph import Graph
+from sapmcu.ir.native import Step
+from sapmcu.plan.rows.assemble import Blocks, make_blocks
+from sapmcu.plan.rows.place import Placement, place
+from sapmcu.plan.rows.problem import INPUT, Problem, Store, make_problem
+from sapmcu.plan.rows.schedule import NO_LIMIT, Live, Segment, find_cuts
+from sapmcu.plan.rows.verify import verify_cascades
+
+INTERFACE_ALIGNMENT = 8
+"""Of the graph's inputs and outputs, and of numbers of 8 bytes. Source: AAPCS32, 5.3."""
+WORD = 4
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeOptions:
+    """by_rows: the application delivers the graph's inputs row by row."""
+
+    by_rows: bool = False
+
+
+def plan_cascades(graph: Graph, steps: Sequence[Step], options: CascadeOptions) -> CascadePlan:
+    """The plan of least SRAM in this order of ops. Every plan is replayed before it is returned."""
+    problem = make_problem(graph, steps, by_rows=options.by_rows)
+    segments = find_cuts(problem).segments
+    plan = _Planner(graph, problem).plan(segments)
+    verify_cascades(graph, steps, plan)
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    graph: Graph
+    problem: Problem
+
+    def plan(self, segments: Sequence[Segment]) -> CascadePlan:
+        live = Live(self.problem)
+        order: list[int] = []
+        ends: list[int] = []
+        for segment in segments:
+            live.run(segment, NO_LIMIT, order)
+            ends.append(len(order))
+        blocks, _ = make_blocks(self.problem, order, self.together(segments), self.alignments())
+        placement = place(blocks.blocks)
+        views = _Views(self.problem, blocks, placement)
+        parts = tuple(self.parts(segments, order, ends, views))
+        return CascadePlan(
+            parts=parts,
+            stores=views.places,
+            scratch_offset_bytes={op: placement.offset_bytes[block] for op, block in blocks.scratch.items()},
+            arena_bytes=placement.size_bytes,
+            bound_bytes=placement.bound_bytes,
+            macs=self.macs(parts),
+        )
+
+    def together(self, segments: Sequence[Segment]) -> set[str]:
+        """Stores whose rows must lie one behind the other."""
+        owners, works = self.problem.owners, self.problem.works
+        by_rows = {form.store for work in works if work.op == INPUT for form in work.forms}
+        names = {owners[name].name for name in (*self.graph.inputs, *self.graph.outputs) if name in owners} - by_rows
+        for segment in segments:
+            for work in works[segment.first : segment.end]:
+                if segment.is_whole:
+                    op = self.graph.ops[work.op]
+                    names |= {owners[name].name for name in (*op.present_inputs, *op.outputs) if name in owners}
+                else:
+                    names |= {name for form in work.forms for name in self.spanned(form)}
+        return names
+
+    def spanned(self, form: RowForm) -> Iterator[str]:
+        """Stores that a form takes as a whole, or in rows that are several of theirs."""
+        for reads in form.reads:
+            store = self.store(reads.store)
+            if reads.is_whole or store.row_bytes % reads.row_bytes:
+                yield store.name
+        store = self.store(form.store)
+        if store.row_bytes % form.row_bytes:
+            yield store.name
+
+    def store(self, name: str) -> Store:
+        return self.problem.by_name[self.problem.owners[name].name if name in self.problem.owners else name]
+
+    def alignments(self) -> dict[str, int]:
+        interface = {*self.graph.inputs, *self.graph.outputs}
+        alignments = {}
+        for store in self.problem.stores:
+            sizes = [self.graph.tensors[name].dtype.size_bytes for name in store.tensors]
+            is_wide = max(sizes, default=1) > WORD or interface & set(store.tensors)
+            is_word = store.row_bytes % WORD == 0 or max(sizes, default=WORD) > 1
+            alignments[store.name] = INTERFACE_ALIGNMENT if is_wide else WORD if is_word else 1
+        return alignments
+
+    def parts(
+        self, segments: Sequence[Segment], order: Sequence[int], ends: Sequence[int], views: _Views
+    ) -> Iterator[Cascade | int]:
+        start = 0
+        for segment, end in zip(segments, ends, strict=True):
+            works = self.problem.works[segment.first : segment.end]
+            if segment.is_whole:
+                yield from works[0].ops
+            else:
+                numbers: dict[tuple[int, int], int] = {}
+                for index, work in enumerate(works, segment.first):
+                    for form in range(len(work.forms)):
+                        numbers[index, form] = len(numbers)
+                forms = tuple(views.form(form) for work in works for form in work.forms)
+                yield Cascade(
+                    ops=tuple(op for work in works for op in work.ops),
+                    forms=forms,
+                    form_ops=tuple(work.op for work in works for _ in work.forms),
+                    runs=self.runs(order[start:end], numbers),
+                )
+            start = end
+        yield from self.problem.trailing_ops
+
+    def runs(self, order: Sequence[int], numbers: Mapping[tuple[int, int], int]) -> tuple[RowRun, ...]:
+        """Steps of a form that follow each other are one run."""
+        runs: list[RowRun] = []
+        for number in order:
+            step = self.problem.steps[number]
+            form = numbers[step.work, step.form]
+            if runs and runs[-1].form == form and runs[-1].first + runs[-1].count == step.number:
+                runs[-1] = replace(runs[-1], count=runs[-1].count + 1)
+            else:
+                runs.append(RowRun(form, step.number, 1))
+        return tuple(runs)
+
+    def macs(self, parts: Sequence[Cascade | int]) -> int:
+        total = 0
+        for part in parts:
+            if isinstance(part, Cascade):
+                total += sum(run.count * part.forms[run.form].macs for run in part.runs)
+            else:
+                total += op_macs(self.graph, self.graph.ops[part])
+        return total
+
+
+class _Views:
+    """Places by name; a store that is seen with rows of another size has one more name for each."""
+
+    def __init__(self, problem: Problem, blocks: Blocks, placement: Placement) -> None:
+        self.places: dict[str, Place] = {}
+        self.stores = {}
+        for store in problem.stores:
+            offsets = []
+            for row in store.numbers():
+                block, offset = blocks.place[row]
+                offsets.append(placement.offset_bytes[block] + offset if block >= 0 else 0)
+            for name in store.tensors or (store.name,):
+                self.stores[name] = store
+                self.places[name] = Place(store.row_bytes, tuple(offsets))
+
+    def form(self, form: RowForm) -> RowForm:
+        """The same with the names of this plan."""
+        reads = tuple(replace(one, store=self.name(one)) for one in form.reads)
+        return replace(form, reads=reads, store=self.name(form))
+
+    def name(self, seen: RowForm | RowReads) -> str:
+        store = self.stores[seen.store]
+        if seen.row_bytes == store.row_bytes and seen.rows == store.rows:
+            return seen.store
+        name = f"{seen.store} in {seen.rows} rows"
+        if name not in self.places:
+            whole = self.places[seen.store]
+            starts = (divmod(row * seen.row_bytes, store.row_bytes) for row in range(seen.rows))
+            offsets = tuple(whole.offset_bytes[row] + inside for row, inside in starts)
+            self.places[name] = Place(seen.row_bytes, offsets)
+        return name

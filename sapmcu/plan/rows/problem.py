@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A graph as rows and steps with numbers: what the search for a plan looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from sapmcu.ir.cascade import RowForm, RowReads
+from sapmcu.ir.graph import Graph
+from sapmcu.ir.native import Step
+from sapmcu.plan.native import scratch_bytes
+
+INPUT = -1
+"""The op of forms that stand for a graph's input, delivered by rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Bytes that one or several tensors share, as rows; first: the number of its row 0.
+
+    tensors: the graph's tensors that are these bytes. is_kept: it lives to the end.
+    """
+
+    name: str
+    rows: int
+    row_bytes: int
+    first: int
+    tensors: tuple[str, ...]
+    is_kept: bool
+
+    def numbers(self) -> range:
+        return range(self.first, self.first + self.rows)
+
+    def covering(self, start: int, end: int) -> range:
+        """The numbers of the rows that have the bytes start..end−1 of the store."""
+        return range(self.first + start // self.row_bytes, self.first + -(-end // self.row_bytes))
+
+
+@dataclass(frozen=True, slots=True)
+class RowStep:
+    """One step of a form, or a whole op. reads, writes: numbers of rows.
+
+    over: (row written, row read) that may lie at one place. form: its number among the work's; −1 for the whole op.
+    """
+
+    work: int
+    form: int
+    number: int
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+    scratch_bytes: int
+    over: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An op that does something, or a graph's input that comes by rows.
+
+    steps: numbers of the steps by rows, in the order of what they write. whole: the number of the step that is the
+    whole op; None where only rows do. ops: the op, and before it those without calls.
+    """
+
+    op: int
+    ops: tuple[int, ...]
+    forms: tuple[RowForm, ...]
+    steps: tuple[int, ...]
+    whole: int | None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """row_bytes, last_works: by row. writers: the steps by rows that write it. readers: (work, its steps that read it).
+
+    first_works: the work that writes a row, −1 for the graph's inputs. owners: the store of each tensor.
+    """
+
+    stores: tuple[Store, ...]
+    owners: Mapping[str, Store]
+    works: tuple[Work, ...]
+    steps: tuple[RowStep, ...]
+    row_bytes: tuple[int, ...]
+    writers: tuple[tuple[int, ...], ...]
+    readers: tuple[tuple[tuple[int, int], ...], ...]
+    first_works: tuple[int, ...]
+    last_works: tuple[int, ...]
+    trailing_ops: tuple[int, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Store]:
+        return {store.name: store for store in self.stores}
+
+
+def make_problem(graph: Graph, steps: Sequence[Step], *, by_rows: bool) -> Problem:
+    """by_rows: the graph's inputs are delivered by rows where all their readers can take them so."""
+    return _Builder(graph, {step.index: step for step in steps}, by_rows).build()
+
+
+@dataclass
+class _Builder:
+    graph: Graph
+    lowered: Mapping[int, Step]
+    by_rows: bool
+    stores: dict[str, Store] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    works: list[Work] = field(default_factory=list)
+    steps: list[RowStep] = field(default_factory=list)
+
+    def build(self) -> Problem:
+        self.own()
+        self.make_stores()
+        by_rows = self.inputs_by_rows() if self.by_rows else set()
+        waiting: list[int] = []
+        for index in range(len(self.graph.ops)):
+            if not self.lowered[index].lowered.calls:
+                waiting.append(index)
+                continue
+            for name in self.graph.ops[index].present_inputs:
+                owner = self.owners.get(name)
+                if owner in by_rows:
+                    by_rows.remove(owner)
+                    self.add_work(INPUT, (), (self.delivery(self.stores[owner]),), None)
+            self.add_op(index, (*waiting, index))
+            waiting = []
+        return self.problem(tuple(waiting))
+
+    def own(self) -> None:
+        """Which tensors are the same bytes: an alias belongs to the first of them."""
+        for name in dict.fromkeys(self.graph.inputs):
+            if not self.graph.tensors[name].is_constant:
+                self.owners[name] = name
+        for index, op in enumerate(self.graph.ops):
+            aliases = dict(self.lowered[index].lowered.aliases)
+            for name in op.outputs:
+                self.owners[name] = self.owners.get(aliases.get(name, ""), name)
+
+    def make_stores(self) -> None:
+        """Rows as the form that writes them has them; else as the first form that reads them; else one row."""
+        sizes: dict[str, tuple[int, int]] = {}
+        forms = [form for step in self.lowered.values() for form in step.lowered.forms]
+        for form in forms:
+            sizes.setdefault(self.owners.get(form.store, form.store), (form.rows, form.row_bytes))
+        for form in forms:
+            for reads in form.reads:
+                sizes.setdefault(self.owners.get(reads.store, reads.store), (reads.rows, reads.row_bytes))
+        for name, owner in self.owners.items():
+            sizes.setdefault(owner, (1, max(self.graph.tensors[name].size_bytes, 1)))
+        tensors: dict[str, list[str]] = {}
+        for name, owner in self.owners.items():
+            tensors.setdefault(owner, []).append(name)
+        first = 0
+        for owner, (rows, row_bytes) in sizes.items():
+            names = tuple(tensors.get(owner, ()))
+            is_kept = any(name in self.graph.outputs for name in names)
+            self.stores[owner] = Store(owner, rows, row_bytes, first, names, is_kept)
+            first += rows
+
+    def inputs_by_rows(self) -> set[str]:
+        """Inputs that all readers take by rows, and that are no outputs."""
+        whole = {
+            self.owners[name]
+            for index, op in enumerate(self.graph.ops)
+            for name in op.present_inputs
+            if name in self.owners and self.lowered[index].lowered.calls and not self.lowered[index].lowered.forms
+        }
+        inputs = {self.owners[name] for name in self.graph.inputs if name in self.owners}
+        return {name for name in inputs - whole if not self.stores[name].is_kept}
+
+    def delivery(self, store: Store) -> RowForm:
+        return RowForm(store.name, store.rows, store.row_bytes, store.rows)
+
+    def add_op(self, index: int, ops: tuple[int, ...]) -> None:
+        op, lowered = self.graph.ops[index], self.lowered[index].lowered
+        operands = [self.store(name) for name in dict.fromkeys(op.present_inputs) if name in self.owners]
+        results = [self.store(name) for name in op.outputs]
+        over = []
+        for result, operand in lowered.in_place:
+            y, x = self.store(result), self.store(operand)
+            if y.rows == x.rows and y.row_bytes == x.row_bytes:
+                over += list(zip(y.numbers(), x.numbers(), strict=True))
+        whole = RowStep(
+            work=len(self.works),
+            form=-1,
+            number=0,
+            reads=tuple(row for one in operands for row in one.numbers()),
+            writes=tuple(row for one in results for row in one.numbers()),
+            scratch_bytes=scratch_bytes(lowered),
+            over=tuple(over),
+        )
+        self.add_work(index, ops, lowered.forms, whole)
+
+    def store(self, name: str) -> Store:
+        return self.stores[self.owners.get(name, name)]
+
+    def add_work(self, op: int, ops: tuple[int, ...], forms: tuple[RowForm, ...], whole: RowStep | None) -> None:
+        """The whole op is offered where its forms read every row, too, so that all agree about when rows die."""
+        steps = sorted(self.steps_of(forms), key=lambda one: (one.writes[0], one.form, one.number))
+        numbers = tuple(range(len(self.steps), len(self.steps) + len(steps)))
+        self.steps += steps
+        read = {row for step in steps for row in step.reads}
+        number = None
+        if whole is not None and (not forms or read >= set(whole.reads)):
+            number = len(self.steps)
+            self.steps.append(whole)
+        self.works.append(Work(op, ops, forms, numbers, number))
+
+    def steps_of(self, forms: Sequence[RowForm]) -> Iterator[RowStep]:
+        for index, form in enumerate(forms):
+            target = self.store(form.store)
+            for number in range(form.steps):
+                row = 0 if form.is_update else form.first_row + number
+                start = row * form.row_bytes
+                writes = tuple(target.covering(start, start + form.row_bytes))
+                rows = [tuple(self.rows_read(reads, number)) for reads in form.reads]
+                reads = tuple(dict.fromkeys(row for one in rows for row in one))
+                over = tuple(
+                    (writes[0], rows[one][0])
+                    for one in form.in_place
+                    if len(rows[one]) == 1 == len(writes) and self.sizes(writes[0]) == self.sizes(rows[one][0])
+                )
+                yield RowStep(len(self.works), index, number, reads, writes, form.scratch_bytes, over)
+
+    def sizes(self, row: int) -> int:
+        return next(one.row_bytes for one in self.stores.values() if row in one.numbers())
+
+    def rows_read(self, reads: RowReads, step: int) -> Iterator[int]:
+        source = self.store(reads.store)
+        for row in reads.of_step(step):
+            yield from source.covering(row * reads.row_bytes, (row + 1) * reads.row_bytes)
+
+    def problem(self, trailing_ops: tuple[int, ...]) -> Problem:
+        stores = tuple(self.stores.values())
+        count = sum(store.rows for store in stores)
+        writers: list[list[int]] = [[] for _ in range(count)]
+        readers: list[dict[int, int]] = [{} for _ in range(count)]
+        first_works, last_works = [INPUT] * count, [INPUT] * count
+        for number, step in enumerate(self.steps):
+            by_rows = bool(self.works[step.work].steps)
+            if step.form < 0 and by_rows:
+                continue
+            for row in step.writes:
+                first_works[row] = step.work
+                last_works[row] = max(last_works[row], step.work)
+                writers[row].append(number)
+            for row in step.reads:
+                readers[row][step.work] = readers[row].get(step.work, 0) + 1
+                last_works[row] = max(last_works[row], step.work)
+        for store in stores:
+            if store.is_kept:
+                for row in store.numbers():
+                    last_works[row] = len(self.works)
+        return Problem(
+            stores=stores,
+            owners={name: self.stores[owner] for name, owner in self.owners.items()},
+            works=tuple(self.works),
+            steps=tuple(self.steps),
+            row_bytes=tuple(store.row_bytes for store in stores for _ in range(store.rows)),
+            writers=tuple(map(tuple, writers)),
+            readers=tuple(tuple(one.items()) for one in readers),
+            first_works=tuple(first_works),
+            last_works=tuple(last_works),
+            trailing_ops=trailing_ops,
+        )

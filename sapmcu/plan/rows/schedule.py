@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The order of steps: where to cut the ops into cascades, and each cascade's steps on demand."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sapmcu.plan.rows.problem import Problem
+
+NO_LIMIT = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Works first..end−1: as a cascade, or one whole op."""
+
+    first: int
+    end: int
+    is_whole: bool
+
+
+class Live:
+    """Live bytes while steps run. Scratch arrays are kept from one simulation to the next: there are thousands."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.made = [0] * len(problem.row_bytes)
+        self.done = [0] * len(problem.steps)
+        self.stamp = 0
+        self.simulated = 0
+        works = len(problem.works)
+        self.at_cut = [0] * (works + 1)
+        for row, size in enumerate(problem.row_bytes):
+            first, last = problem.first_works[row], problem.last_works[row]
+            for cut in range(first + 1, min(last, works) + 1):
+                self.at_cut[cut] += size
+
+    def run(self, segment: Segment, limit: int, order: list[int] | None = None) -> int | None:
+        """The most bytes that live at any step; None where they exceed limit. order: takes the steps as they run."""
+        if segment.is_whole:
+            return self.whole(segment.first, limit, order)
+        return self.rows(segment, limit, order)
+
+    def whole(self, work: int, limit: int, order: list[int] | None) -> int | None:
+        number = self.problem.works[work].whole
+        assert number is not None
+        step, sizes = self.problem.steps[number], self.problem.row_bytes
+        live = self.at_cut[work] + sum(sizes[row] for row in step.writes) + step.scratch_bytes
+        covered: set[int] = set()
+        for target, source in step.over:
+            if self.problem.last_works[source] == work and not {target, source} & covered:
+                covered |= {target, source}
+                live -= sizes[target]
+        if order is not None:
+            order.append(number)
+        return live if live <= limit else None
+
+    def rows(self, segment: Segment, limit: int, order: list[int] | None) -> int | None:
+        problem, made, done = self.problem, self.made, self.done
+        steps, sizes, first_works = problem.steps, problem.row_bytes, problem.first_works
+        writers, last_works, readers = problem.writers, problem.last_works, problem.readers
+        self.stamp += 1
+        stamp, first, end = self.stamp, segment.first, segment.end
+        live = peak = self.at_cut[first]
+        left: dict[int, int] = {}
+        stack: list[int] = []
+        for work in (end - 1, *range(first, end - 1)):
+            for target in problem.works[work].steps:
+                stack.append(target)
+                while stack:
+                    number = stack[-1]
+                    if done[number] == stamp:
+                        stack.pop()
+                        continue
+                    step = steps[number]
+                    for row in step.reads:
+                        if made[row] != stamp and first_works[row] >= first:
+                            pending = [one for one in writers[row] if done[one] != stamp]
+                            if pending:
+                                stack.extend(reversed(pending))
+                                break
+                            made[row] = stamp
+                    else:
+                        stack.pop()
+                        done[number] = stamp
+                        if order is not None:
+                            order.append(number)
+                        taken = -1
+                        for row in step.writes:
+                            if row in left:
+                                continue
+                            if last_works[row] >= end:
+                                left[row] = -1
+                            else:
+                                left[row] = sum(count for work_, count in readers[row] if first <= work_ < end)
+                            for target_row, source in step.over:
+                                if target_row == row and taken < 0 and last_works[source] < end:
+                                    if source not in left:
+                                        left[source] = sum(c for w, c in readers[source] if first <= w < end)
+                                    if left[source] == 1:
+                                        taken = source
+                                        break
+                            else:
+                                live += sizes[row]
+                        now = live + step.scratch_bytes
+                        if now > peak:
+                            peak = now
+                            if peak > limit:
+                                self.simulated += len(left)
+                                return None
+                        for row in step.reads:
+                            if last_works[row] < end:
+                                if row not in left:
+                                    left[row] = sum(c for w, c in readers[row] if first <= w < end)
+                                left[row] -= 1
+                                if not left[row] and row != taken:
+                                    live -= sizes[row]
+                        for row in step.writes:
+                            if not left[row] and last_works[row] < end:
+                                live -= sizes[row]
+        self.simulated += len(left)
+        assert live == self.at_cut[end], (live, self.at_cut[end], segment)
+        return peak
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    segments: tuple[Segment, ...]
+    peak_bytes: int
+
+
+def find_cuts(problem: Problem, *, prefer_whole: bool = True) -> Cuts:
+    """The cuts whose highest peak is the lowest; among those the fewest steps by rows."""
+    live = Live(problem)
+    count = len(problem.works)
+    if not count:
+        return Cuts((), 0)
+    best, edges = _lowest_peaks(live, count)
+    limit = best[count]
+    assert limit is not None
+    return Cuts(_fewest_steps(problem, edges, limit, count, prefer_whole), limit)
+
+
+Edges = list[dict[Segment, int]]
+
+
+def _lowest_peaks(live: Live, count: int) -> tuple[list[int | None], Edges]:
+    """(lowest peak on the way to each cut, the segments that begin there): the best cut first, as Dijkstra does."""
+    best: list[int | None] = [None] * (count + 1)
+    best[0] = live.at_cut[0]
+    edges: Edges = [{} for _ in range(count + 1)]
+    heap = [(live.at_cut[0], 0)]
+    settled = [False] * (count + 1)
+    while heap:
+        peak, cut = heapq.heappop(heap)
+        if settled[cut] or peak > _limit(best):
+            continue
+        settled[cut] = True
+        for segment in _segments(live, cut, count):
+            limit = _limit(best)
+            if live.at_cut[segment.end] > limit:
+                continue
+            found = live.run(segment, limit)
+            if found is None:
+                continue
+            edges[cut][segment] = found
+            reached, known = max(peak, found), best[segment.end]
+            if known is None or reached < known:
+                best[segment.end] = reached
+                heapq.heappush(heap, (reached, segment.end))
+    return best, edges
+
+
+def _limit(best: Sequence[int | None]) -> int:
+    """The peak of the best way to the end that is known."""
+    return NO_LIMIT if best[-1] is None else best[-1]
+
+
+def _segments(live: Live, cut: int, count: int) -> Sequence[Segment]:
+    if cut == count:
+        return ()
+    works = live.problem.works
+    found = [Segment(cut, cut + 1, True)] if works[cut].whole is not None else []
+    for end in range(cut + 1, count + 1):
+        if not works[end - 1].steps:
+            break
+        found.append(Segment(cut, end, False))
+    return found
+
+
+def _fewest_steps(problem: Problem, edges: Edges, limit: int, count: int, prefer_whole: bool) -> tuple[Segment, ...]:
+    """Among the cuts below the limit: least steps by rows, then fewest segments."""
+    cost: list[tuple[int, int] | None] = [None] * (count + 1)
+    before: list[Segment | None] = [None] * (count + 1)
+    cost[0] = (0, 0)
+    for cut in range(count):
+        here = cost[cut]
+        if here is None:
+            continue
+        for segment, peak in edges[cut].items():
+            if peak > limit or (segment.is_whole and not prefer_whole and problem.works[cut].steps):
+                continue
+            steps = 0 if segment.is_whole else sum(len(problem.works[one].steps) for one in range(cut, segment.end))
+            reached = (here[0] + steps, here[1] + 1)
+            known = cost[segment.end]
+            if known is None or reached < known:
+                cost[segment.end], before[segment.end] = reached, segment
+    path: list[Segment] = []
+    while (last := before[path[-1].first if path else count]) is not None:
+        path.append(last)
+    return tuple(reversed(path))
