@@ -11,11 +11,6 @@ import numpy as np
 
 from sapmcu.ir.graph import Array
 
-TRIES = 60
-"""Orders of blocks that are tried where none reaches the bound."""
-MAX_WORK = 40_000_000
-"""Bound on the same, in pairs of parts that are compared: a few seconds."""
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -93,93 +88,122 @@ class Placement:
     bound_bytes: int
 
 
-def live_peak(blocks: Sequence[Block]) -> tuple[int, int]:
-    """(most bytes at any step, the first such step)."""
+def live_bytes(blocks: Sequence[Block]) -> Array:
+    """int64 [steps]: what lives at each step."""
     change = np.zeros(max((block.last for block in blocks), default=0) + 2, np.int64)
     for block in blocks:
         for part in block.parts:
             change[part.first] += part.size_bytes
             change[part.last + 1] -= part.size_bytes
-    live = np.cumsum(change)
-    return int(live.max()), int(live.argmax())
+    live: Array = np.cumsum(change)
+    return live
 
 
 def place(blocks: Sequence[Block]) -> Placement:
-    """The best of several orders of first fit; where it misses the bound, blocks that stick out go first, again."""
-    bound, peak = live_peak(blocks)
-    work = sum(len(block.parts) for block in blocks) ** 2
-    best: dict[int, int] = {}
-    best_size: int | None = None
-    best_order: list[int] = []
-    for key in _keys(peak):
-        order = sorted(range(len(blocks)), key=lambda index: (*key(blocks[index]), index))
-        offsets, _ = _first_fit(blocks, order, None)
-        size = max((offset + blocks[index].size_bytes for index, offset in offsets.items()), default=0)
-        if best_size is None or size < best_size:
-            best, best_size, best_order = offsets, size, order
-        if size == bound:
-            break
-    assert best_size is not None
-    tries = min(TRIES, MAX_WORK // max(work, 1))
-    for offsets in _promotions(blocks, best_order, best_size, bound, tries):
-        best = offsets
-        best_size = max(offset + blocks[index].size_bytes for index, offset in offsets.items())
-    return Placement(tuple(best[index] for index in range(len(blocks))), best_size, bound)
+    """First what lives where much lives, alone, for it decides; then all, beginning with that."""
+    if not blocks:
+        return Placement((), 0, 0)
+    live = live_bytes(blocks)
+    bound = int(live.max())
+    crowded = np.concatenate([[0], np.cumsum(live > CROWDED * bound)])
+    core = [index for index, one in enumerate(blocks) if crowded[one.last + 1] > crowded[one.first]]
+    order = sorted(set(range(len(blocks))) - set(core), key=lambda index: (-blocks[index].area, index))
+    if order:
+        found = _search([blocks[index] for index in core], _starts([blocks[index] for index in core], live), bound)
+        order = [*(core[index] for index in found.order), *order]
+        least = found.size_bytes
+        whole = _search(blocks, ((order, 0.35), *_starts(blocks, live)), least)
+    else:
+        whole = _search(blocks, _starts(blocks, live), bound)
+    return Placement(whole.offset_bytes, whole.size_bytes, bound)
 
 
-Key = Callable[[Block], tuple[int, ...]]
+CROWDED = 0.8
+"""Where more than this share of the peak lives, places decide."""
+MAX_PASSES = 210
+MAX_PLACED = 60_000
+"""Bound on a search: blocks placed by first fit, all tries together. A few seconds."""
+
+Start = tuple[list[int], float]
+"""A first order, and how far a block that sticks out moves forward in the next: a share of its way to the front."""
 
 
-def _keys(peak: int) -> tuple[Key, ...]:
-    def distance(block: Block) -> int:
-        return max(block.first - peak, peak - block.last, 0)
-
-    return (
-        lambda block: (-block.size_bytes, block.first),
+def _starts(blocks: Sequence[Block], live: Array) -> tuple[Start, ...]:
+    """Those first that need much room for long, that live near the peak, or that are large."""
+    peak = int(live.argmax())
+    keys: tuple[Callable[[Block], tuple[int, ...]], ...] = (
         lambda block: (-block.area, block.first),
-        lambda block: (block.first, -block.size_bytes),
-        lambda block: (block.first - block.last, -block.size_bytes),
-        lambda block: (distance(block), -block.size_bytes),
+        lambda block: (max(block.first - peak, peak - block.last, 0), -block.size_bytes),
+        lambda block: (-block.size_bytes, block.first),
     )
+    orders = [sorted(range(len(blocks)), key=lambda index: (*key(blocks[index]), index)) for key in keys]
+    return tuple((order, step) for step in (0.7, 0.35) for order in orders)
 
 
-def _first_fit(blocks: Sequence[Block], order: Sequence[int], limit: int | None) -> tuple[dict[int, int], int | None]:
-    """(offsets, the first block that reaches over the limit, where this stops)."""
-    arena = _Arena(sum(len(block.parts) for block in blocks))
-    offsets: dict[int, int] = {}
-    for index in order:
-        offset = arena.lowest(blocks[index])
-        if limit is not None and offset + blocks[index].size_bytes > limit:
-            return offsets, index
-        arena.put(blocks[index], offset)
-        offsets[index] = offset
-    return offsets, None
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """order: of first fit, which gives the offsets."""
+
+    size_bytes: int
+    order: list[int]
+    offset_bytes: tuple[int, ...]
 
 
-def _promotions(
-    blocks: Sequence[Block], order: Sequence[int], size: int, bound: int, tries: int
-) -> Iterator[dict[int, int]]:
-    """Better and better offsets. The limit lies between the bound and what is known; it falls with each success."""
-    low, order = bound, list(order)
-    limit = low
-    start, left = list(order), tries
-    while size > low and left > 0:
-        limit = low + (size - low) // 2
-        found = None
-        current = list(start)
-        for _ in range(max(tries // 4, 1)):
-            left -= 1
-            offsets, stuck = _first_fit(blocks, current, limit)
-            if stuck is None:
-                found = offsets
-                break
-            position = current.index(stuck)
-            current.insert(position // 2, current.pop(position))
-            if left <= 0:
-                break
-        if found is None:
-            low = limit + 1
-            continue
-        start = current
-        size = max(offset + blocks[index].size_bytes for index, offset in found.items())
-        yield found
+def _search(blocks: Sequence[Block], starts: Sequence[Start], bound: int) -> _Found:
+    """The best of the tries; the bound ends it."""
+    passes = max(min(MAX_PASSES, MAX_PLACED // len(blocks)) // len(starts), 1)
+    best: _Found | None = None
+    for start, step in starts:
+        for found in _squeaky_wheel(blocks, start, step, bound, passes):
+            if best is None or found.size_bytes < best.size_bytes:
+                best = found
+            if best.size_bytes <= bound:
+                return best
+    assert best is not None
+    return best
+
+
+def _squeaky_wheel(
+    blocks: Sequence[Block], start: Sequence[int], step: float, bound: int, passes: int
+) -> Iterator[_Found]:
+    """First fit again and again; what lay too high goes earlier the next time.
+
+    Too high is above the middle of the bound and the best so far. Source: Joslin and Clements, "Squeaky Wheel"
+    Optimization, 1999.
+    """
+    rank = {index: number for number, index in enumerate(start)}
+    score = {index: float(number) for index, number in rank.items()}
+    fit = _FirstFit(blocks)
+    best: int | None = None
+    for _ in range(passes):
+        order = sorted(start, key=lambda index: (score[index], rank[index]))
+        offsets = fit.run(order)
+        ends = [offset + block.size_bytes for offset, block in zip(offsets, blocks, strict=True)]
+        yield _Found(max(ends), order, offsets)
+        best = max(ends) if best is None else min(best, max(ends))
+        front = min(score.values())
+        for index, end in enumerate(ends):
+            if end > (bound + best) // 2:
+                score[index] -= step * (score[index] - front) + 5
+
+
+class _FirstFit:
+    """Blocks at the lowest free places, one after the other. Orders that begin alike have these places in common."""
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = blocks
+        self.arena = _Arena(sum(len(block.parts) for block in blocks))
+        self.order: list[int] = []
+        self.offsets = [0] * len(blocks)
+
+    def run(self, order: list[int]) -> tuple[int, ...]:
+        """The offset of each block."""
+        common = 0
+        while common < len(self.order) and self.order[common] == order[common]:
+            common += 1
+        self.arena.count = sum(len(self.blocks[index].parts) for index in order[:common])
+        for index in order[common:]:
+            self.offsets[index] = self.arena.lowest(self.blocks[index])
+            self.arena.put(self.blocks[index], self.offsets[index])
+        self.order = order
+        return tuple(self.offsets)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from sapmcu.plan.rows.problem import Problem
 
 NO_LIMIT = 1 << 62
+ROOMY = 0.85
+"""Segments up to this share of the peak leave room enough to place their rows below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +133,19 @@ class Cuts:
     peak_bytes: int
 
 
-def find_cuts(problem: Problem, *, prefer_whole: bool = True) -> Cuts:
-    """The cuts whose highest peak is the lowest; among those the fewest steps by rows."""
+def find_cuts(problem: Problem) -> Cuts:
+    """The cuts whose highest peak is the lowest; of those the ones that leave room elsewhere, with the fewest steps."""
     live = Live(problem)
     count = len(problem.works)
     if not count:
         return Cuts((), 0)
     best, edges = _lowest_peaks(live, count)
-    limit = best[count]
-    assert limit is not None
-    return Cuts(_fewest_steps(problem, edges, limit, count, prefer_whole), limit)
+    limit = _limit(best)
+    return Cuts(_fewest_steps(problem, edges, limit, count), limit)
 
 
 Edges = list[dict[Segment, int]]
+"""By cut, the segments that begin there, with their peaks."""
 
 
 def _lowest_peaks(live: Live, count: int) -> tuple[list[int | None], Edges]:
@@ -190,23 +192,23 @@ def _segments(live: Live, cut: int, count: int) -> Sequence[Segment]:
     return found
 
 
-def _fewest_steps(problem: Problem, edges: Edges, limit: int, count: int, prefer_whole: bool) -> tuple[Segment, ...]:
-    """Among the cuts below the limit: least steps by rows, then fewest segments."""
-    cost: list[tuple[int, int] | None] = [None] * (count + 1)
+def _fewest_steps(problem: Problem, edges: Edges, limit: int, count: int) -> tuple[Segment, ...]:
+    """Below the limit: least above ROOMY of it, in sum; then least steps by rows; then fewest segments."""
+    costs: list[tuple[int, int, int] | None] = [None] * (count + 1)
     before: list[Segment | None] = [None] * (count + 1)
-    cost[0] = (0, 0)
+    costs[0] = (0, 0, 0)
     for cut in range(count):
-        here = cost[cut]
-        if here is None:
+        cost = costs[cut]
+        if cost is None:
             continue
         for segment, peak in edges[cut].items():
-            if peak > limit or (segment.is_whole and not prefer_whole and problem.works[cut].steps):
+            if peak > limit:
                 continue
             steps = 0 if segment.is_whole else sum(len(problem.works[one].steps) for one in range(cut, segment.end))
-            reached = (here[0] + steps, here[1] + 1)
-            known = cost[segment.end]
+            reached = (cost[0] + max(peak - int(limit * ROOMY), 0), cost[1] + steps, cost[2] + 1)
+            known = costs[segment.end]
             if known is None or reached < known:
-                cost[segment.end], before[segment.end] = reached, segment
+                costs[segment.end], before[segment.end] = reached, segment
     path: list[Segment] = []
     while (last := before[path[-1].first if path else count]) is not None:
         path.append(last)
