@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from sapmcu.ir.cascade import Cascade, CascadePlan, RowForm, RowReads, RowRun
 from sapmcu.ir.cascade import Store as Place
-from sapmcu.ir.cost import op_macs
+from sapmcu.ir.cost import graph_macs, op_macs
 from sapmcu.ir.graph import Graph
-from sapmcu.ir.native import Step
+from sapmcu.ir.native import ArenaPlan, Step
+from sapmcu.plan.native import plan_arena
 from sapmcu.plan.rows.assemble import Blocks, make_blocks
 from sapmcu.plan.rows.place import Placement, place
 from sapmcu.plan.rows.problem import INPUT, Problem, Store, make_problem
@@ -30,10 +31,16 @@ class CascadeOptions:
 
 
 def plan_cascades(graph: Graph, steps: Sequence[Step], options: CascadeOptions) -> CascadePlan:
-    """The plan of least SRAM in this order of ops. Every plan is replayed before it is returned."""
+    """The plan of least SRAM in this order of ops: by rows, or whole ops where that needs no more.
+
+    Every plan is replayed before it is returned.
+    """
     problem = make_problem(graph, steps, by_rows=options.by_rows)
-    segments = find_cuts(problem).segments
-    plan = _Planner(graph, problem).plan(segments)
+    planner = _Planner(graph, problem)
+    plan = planner.plan(find_cuts(problem).segments)
+    if not options.by_rows:
+        whole = planner.whole_plan(plan_arena(graph, steps))
+        plan = whole if whole.arena_bytes <= plan.arena_bytes else plan
     verify_cascades(graph, steps, plan)
     return plan
 
@@ -61,6 +68,22 @@ class _Planner:
             arena_bytes=placement.size_bytes,
             bound_bytes=placement.bound_bytes,
             macs=self.macs(parts),
+        )
+
+    def whole_plan(self, arena: ArenaPlan) -> CascadePlan:
+        """A plan of whole ops, as one of this kind."""
+        places = {}
+        for name, start in arena.offset_bytes.items():
+            store = self.store(name)
+            offsets = (start + row * store.row_bytes for row in range(store.rows))
+            places[name] = Place(store.row_bytes, tuple(offsets))
+        return CascadePlan(
+            parts=tuple(range(len(self.graph.ops))),
+            stores=places,
+            scratch_offset_bytes=arena.scratch_offset_bytes,
+            arena_bytes=arena.arena_bytes,
+            bound_bytes=arena.bound_bytes,
+            macs=graph_macs(self.graph),
         )
 
     def together(self, segments: Sequence[Segment]) -> set[str]:

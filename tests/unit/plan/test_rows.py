@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans by rows: what they need at least, that no byte is lost, that they are never worse than whole ops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from networks_by_hand import Network, mobilenet_v2, networks
+from reference_models import reference_model
+from small_graphs import branches, residual
+
+from sapmcu.frontends.tflite import read_tflite
+from sapmcu.ir.cascade import Cascade, CascadePlan, RowForm, RowRun, Store
+from sapmcu.ir.graph import Graph
+from sapmcu.lower import lower_graph, order_graph
+from sapmcu.pipeline import rewrite
+from sapmcu.plan.native import plan_arena
+from sapmcu.plan.rows import CascadeOptions, plan_cascades, verify_cascades
+from sapmcu.reference import run_graph
+
+
+def plan_of(graph: Graph, *, by_rows: bool = False) -> CascadePlan:
+    return plan_cascades(graph, lower_graph(graph).steps, CascadeOptions(by_rows=by_rows))
+
+
+def cascades(plan: CascadePlan) -> list[Cascade]:
+    return [part for part in plan.parts if isinstance(part, Cascade)]
+
+
+def chain() -> Graph:
+    """Three 3×3 convolutions of 16×16×4, then a mean: rows of 64 bytes."""
+    net = Network((16, 16), 4)
+    x = net.x
+    for _ in range(3):
+        x = net.conv(x, 4, (3, 3))
+    return net.graph(net.mean(x))
+
+
+def test_a_chain_needs_its_input_and_line_buffers() -> None:
+    # rows of x die as rows of the first result come, two of each later one are kept, one is written,
+    # and the sums are 16 bytes; 2048 as whole tensors
+    plan = plan_of(chain())
+    assert plan_arena(chain(), lower_graph(chain()).steps).arena_bytes == 2048
+    assert plan.bound_bytes <= plan.arena_bytes <= 1024 + 5 * 64 + 16
+
+
+def test_a_chain_by_rows_needs_line_buffers_only() -> None:
+    plan = plan_of(chain(), by_rows=True)
+    # x, first and second result: the two rows that stay, a third while the next is made
+    assert plan.arena_bytes <= 8 * 64 + 16
+    delivered = [form for form in cascades(plan)[0].forms if form.kernel is None]
+    assert [(form.store, form.steps) for form in delivered] == [("t0", 16)]
+
+
+def test_rows_of_a_sum_lie_where_a_row_of_an_operand_lay() -> None:
+    net = Network((8, 8), 8)
+    x = net.conv(net.x, 8)
+    graph = net.graph(net.mean(net.add(x, net.conv(x, 8))))
+    plan = plan_of(graph, by_rows=True)
+    # delivered, x and the other operand: the sum needs no row of its own
+    assert plan.arena_bytes <= 2 * 64 + 32 + 8
+
+
+def test_small_rows_of_a_residual_graph_cost_nothing_more_than_whole_ops() -> None:
+    for graph in (residual(), branches()):
+        assert plan_of(graph).arena_bytes <= lower_graph(graph).plan.arena_bytes
+
+
+def test_an_op_without_rows_takes_and_gives_whole_tensors() -> None:
+    net = Network((8, 8), 4)
+    turned = net.transposed(net.conv(net.x, 4, (3, 3)))
+    graph = net.graph(net.mean(net.conv(turned, 8, (3, 3))))
+    plan = plan_of(graph)
+    assert graph.producers[turned] in plan.parts
+    assert plan.stores[turned].is_together
+
+
+def test_a_reshaped_tensor_lies_together_where_its_reader_has_larger_rows() -> None:
+    net = Network((4, 6), 8)
+    x = net.conv(net.x, 8, (3, 3))
+    graph = net.graph(net.conv(net.reshaped(x, (1, 2, 12, 8)), 8, (2, 2), is_same=False))
+    plan = plan_of(graph, by_rows=True)
+    assert plan.stores[x].is_together
+
+
+def test_a_plan_is_the_same_each_time() -> None:
+    assert plan_of(chain(), by_rows=True) == plan_of(chain(), by_rows=True)
+
+
+def test_each_op_is_in_the_plan_once_and_in_order() -> None:
+    plan = plan_of(chain())
+    ops = [op for part in plan.parts for op in (part.ops if isinstance(part, Cascade) else (part,))]
+    assert ops == list(range(4))
+
+
+def test_the_checker_finds_rows_on_top_of_each_other() -> None:
+    graph, plan = chain(), plan_of(chain(), by_rows=True)
+    store = plan.stores["t2"]
+    for row in range(1, 16):
+        offsets = list(store.offset_bytes)
+        offsets[row] = offsets[row - 1]  # which the same window reads
+        broken = replace(plan, stores={**plan.stores, "t2": Store(store.row_bytes, tuple(offsets))})
+        with pytest.raises(AssertionError, match="is overwritten"):
+            verify_cascades(graph, lower_graph(graph).steps, broken)
+
+
+def test_the_checker_finds_steps_out_of_order() -> None:
+    graph, plan = chain(), plan_of(chain(), by_rows=True)
+    (cascade,) = cascades(plan)
+    for first, second in ((0, 1), (10, 11)):
+        runs = list(cascade.runs)
+        runs[first], runs[second] = runs[second], runs[first]
+        with pytest.raises(AssertionError):
+            verify_cascades(graph, lower_graph(graph).steps, replace(plan, parts=(replace(cascade, runs=tuple(runs)),)))
+
+
+def test_the_checker_finds_a_step_that_is_left_out() -> None:
+    graph, plan = chain(), plan_of(chain(), by_rows=True)
+    (cascade,) = cascades(plan)
+    with pytest.raises(AssertionError, match="not all steps"):
+        verify_cascades(
+            graph, lower_graph(graph).steps, replace(plan, parts=(replace(cascade, runs=cascade.runs[:-1]),))
+        )
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks())
+def test_random_networks_have_plans_that_are_no_worse_than_whole_ops(graph: Graph) -> None:
+    steps = lower_graph(graph).steps
+    whole = plan_arena(graph, steps).arena_bytes
+    plan = plan_cascades(graph, steps, CascadeOptions())  # replays itself
+    assert plan.bound_bytes <= plan.arena_bytes <= whole
+    by_rows = plan_cascades(graph, steps, CascadeOptions(by_rows=True))
+    assert by_rows.bound_bytes <= by_rows.arena_bytes
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks())
+def test_a_row_depends_on_the_rows_that_its_form_names_alone(graph: Graph) -> None:
+    for step in lower_graph(graph).steps:
+        op = graph.ops[step.index]
+        for form in step.lowered.forms:
+            if form.store in graph.tensors and len(form.reads) == 1 and form.reads[0].store in graph.tensors:
+                one_op = replace(graph, ops=(op,), inputs=(form.reads[0].store,), outputs=op.outputs)
+                assert_row_depends_on_its_reads(one_op, form)
+
+
+def assert_row_depends_on_its_reads(graph: Graph, form: RowForm) -> None:
+    (reads,), generator = form.reads, np.random.default_rng(1)
+    x = graph.tensors[reads.store]
+    before = generator.integers(-128, 128, x.shape, np.int8)
+    expected = run_graph(graph, [before])[form.store].reshape(form.rows, -1)
+    for step in range(form.steps):
+        after = generator.integers(-128, 128, x.shape, np.int8).reshape(reads.rows, -1)
+        kept = list(reads.of_step(step))
+        after[kept] = before.reshape(reads.rows, -1)[kept]
+        got = run_graph(graph, [after.reshape(x.shape)])[form.store].reshape(form.rows, -1)
+        assert np.array_equal(got[form.first_row + step], expected[form.first_row + step]), (form, step)
+
+
+REACHED = (
+    ("tflm_person_detect", 12_288, 10_080),
+    ("mlperf_ic_resnet_quant", 10_400, 9_152),
+    ("mlperf_kws_ref_model", 3_890, 3_610),
+    ("tflm_micro_speech_quantized", 4_200, 4_200),
+)
+"""(model, arena bytes with the input in RAM, with input by rows); lower them where a plan is better."""
+
+
+@pytest.mark.parametrize(("name", "in_ram", "by_rows"), REACHED)
+def test_reference_models_need_no_more_than_they_did(name: str, in_ram: int, by_rows: int) -> None:
+    path = reference_model(f"{name}.tflite")
+    graph = order_graph(rewrite(read_tflite(path.read_bytes(), path.stem, str(path)))[0])[0]
+    assert plan_of(graph).arena_bytes <= in_ram
+    assert plan_of(graph, by_rows=True).arena_bytes <= by_rows
+
+
+def test_a_mobilenet_streams_its_wide_layers() -> None:
+    graph = mobilenet_v2(144, 0.35, 2)
+    plan = plan_of(graph, by_rows=True)
+    assert plan.arena_bytes <= 25_600
+
+
+def test_runs_join_steps_of_one_form_that_follow_each_other() -> None:
+    (cascade,) = cascades(plan_of(chain(), by_rows=True))
+    pairs = zip(cascade.runs, cascade.runs[1:], strict=False)
+    assert not any(one.form == two.form and one.first + one.count == two.first for one, two in pairs)
+    assert sum(run.count for run in cascade.runs) == sum(form.steps for form in cascade.forms)
+    assert all(isinstance(run, RowRun) for run in cascade.runs)
