@@ -45,13 +45,31 @@ class RowReads:
 
 
 @dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of what it reads a column of y needs: c · stride − before + k · dilation, k = 0..window−1.
+
+    reads: how many columns each read has. A form that has this can compute some columns of its rows alone; its
+    parameters then tell the sizes of the part.
+    """
+
+    columns: int
+    reads: tuple[int, ...]
+    window: int = 1
+    stride: int = 1
+    dilation: int = 1
+    before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RowForm:
     """An op, or a part of one, as steps: step o calls kernel(params, rows, y, scratch) once.
 
     rows holds the pointers of all reads, in their order: `window` for each. y is row first_row + o of `store` (rows,
     row_bytes), offset_bytes into it. is_update: all steps add to row 0, which is all zeros before step 0: sums over
     rows. in_place: reads of one row on which y may lie where that row dies in this step. A form of a graph's input has
-    no kernel and no reads: the application delivers its rows. macs: of one step.
+    no kernel and no reads: the application delivers its rows. Where they come more than once or in part, its one read
+    names the input, and tells where in its rows the row_bytes of the store begin. macs: of one step. columns: None
+    where a step needs all of them.
     """
 
     store: str
@@ -67,6 +85,7 @@ class RowForm:
     offset_bytes: int = 0
     in_place: tuple[int, ...] = ()
     macs: int = 0
+    columns: Columns | None = None
 
 
 @dataclass(frozen=True, slots=True)

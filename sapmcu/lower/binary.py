@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from sapmcu.ir import ops
 from sapmcu.ir.activation import type_range
-from sapmcu.ir.cascade import RowForm, RowReads
+from sapmcu.ir.cascade import Columns, RowForm, RowReads
 from sapmcu.ir.factors import SumFactors, product_factor, quotient_factor, squared_difference_factors, sum_factors
 from sapmcu.ir.graph import Op, Tensor
 from sapmcu.ir.native import Call, Constant, FunctionRef, Lowered, Params, Pointer, Value
@@ -107,7 +107,9 @@ def _forms(kernel: str, params: Params | None, x: Tensor, y: Tensor, z: Tensor) 
     row = Params("sapmcu_binary_row_s8_params", fields, "row")
     in_place = tuple(index for index, one in enumerate(reads) if (one.rows, one.row_bytes) == (rows, row_bytes))
     adapter = FunctionRef("sapmcu_binary_row_s8", ROWS_HEADER)
-    return (RowForm(z.name, rows, row_bytes, rows, tuple(reads), adapter, row, in_place=in_place),)
+    is_alike = all(shape == z.shape[-row_rank:] for shape in shapes) and len(z.shape) > 3
+    columns = Columns(z.shape[-2], (z.shape[-2],) * len(reads)) if is_alike and len(reads) == 2 else None
+    return (RowForm(z.name, rows, row_bytes, rows, tuple(reads), adapter, row, in_place=in_place, columns=columns),)
 
 
 def _by_table(op: Op, operands: Operands, z: Tensor) -> Lowered | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from sapmcu.ir.cascade import RowForm, RowReads
+from sapmcu.ir.cascade import Columns, RowForm, RowReads
 from sapmcu.ir.graph import Tensor
 from sapmcu.ir.native import Constant, FunctionRef, Lowered, Params
 from sapmcu.lower.rows import Windows
@@ -38,7 +38,8 @@ def row_form(kernel: FunctionRef, params: Params | None, x: Tensor, y: Tensor, *
     assert rows == y_rows, (x, y)
     reads = RowReads(x.name, rows, x_bytes)
     in_place = (0,) if is_in_place and y_bytes <= x_bytes else ()
-    return RowForm(y.name, rows, y_bytes, rows, (reads,), kernel, params, in_place=in_place)
+    columns = Columns(y.shape[-2], (y.shape[-2],)) if len(y.shape) > 3 else None
+    return RowForm(y.name, rows, y_bytes, rows, (reads,), kernel, params, in_place=in_place, columns=columns)
 
 
 def window_form(
@@ -57,8 +58,16 @@ def window_form(
         before=windows.pads[0],
         zero_row=zero_row,
     )
+    columns = Columns(
+        columns=windows.result[1],
+        reads=(windows.image[1],),
+        window=windows.window[1],
+        stride=windows.stride[1],
+        dilation=windows.dilation[1],
+        before=windows.pads[1],
+    )
     rows = windows.result[0]
-    return (RowForm(y.name, rows, y.size_bytes // rows, rows, (reads,), kernel, params),)
+    return (RowForm(y.name, rows, y.size_bytes // rows, rows, (reads,), kernel, params, columns=columns),)
 
 
 def with_macs(forms: tuple[RowForm, ...], macs: int) -> tuple[RowForm, ...]:

@@ -14,8 +14,9 @@ from sapmcu.ir.native import ArenaPlan, Step
 from sapmcu.plan.native import plan_arena
 from sapmcu.plan.rows.assemble import Blocks, make_blocks
 from sapmcu.plan.rows.place import Placement, place
-from sapmcu.plan.rows.problem import INPUT, Problem, Store, make_problem
-from sapmcu.plan.rows.schedule import NO_LIMIT, Live, Segment, find_cuts
+from sapmcu.plan.rows.problem import Problem, Source, Store, make_problem
+from sapmcu.plan.rows.schedule import NO_LIMIT, Live, Segment
+from sapmcu.plan.rows.search import choose
 from sapmcu.plan.rows.verify import verify_cascades
 
 INTERFACE_ALIGNMENT = 8
@@ -25,9 +26,13 @@ WORD = 4
 
 @dataclass(frozen=True, slots=True)
 class CascadeOptions:
-    """by_rows: the application delivers the graph's inputs row by row."""
+    """by_rows: the application delivers the graph's inputs row by row; with extra MACs perhaps more than once.
+
+    max_extra_macs: what may be computed twice, as a share of the graph's MACs.
+    """
 
     by_rows: bool = False
+    max_extra_macs: float = 0.0
 
 
 def plan_cascades(graph: Graph, steps: Sequence[Step], options: CascadeOptions) -> CascadePlan:
@@ -35,9 +40,11 @@ def plan_cascades(graph: Graph, steps: Sequence[Step], options: CascadeOptions) 
 
     Every plan is replayed before it is returned.
     """
-    problem = make_problem(graph, steps, by_rows=options.by_rows)
-    planner = _Planner(graph, problem)
-    plan = planner.plan(find_cuts(problem).segments)
+    source = Source(graph, {step.index: step.lowered for step in steps}, options.by_rows)
+    items, trailing_ops = source.items()
+    choice = choose(source, items, int(options.max_extra_macs * graph_macs(graph)))
+    planner = _Planner(graph, make_problem(source, choice.items, trailing_ops=trailing_ops))
+    plan = planner.plan(choice.segments)
     if not options.by_rows:
         whole = planner.whole_plan(plan_arena(graph, steps))
         plan = whole if whole.arena_bytes <= plan.arena_bytes else plan
@@ -89,7 +96,7 @@ class _Planner:
     def together(self, segments: Sequence[Segment]) -> set[str]:
         """Stores whose rows must lie one behind the other."""
         owners, works = self.problem.owners, self.problem.works
-        by_rows = {form.store for work in works if work.op == INPUT for form in work.forms}
+        by_rows = {form.store for work in works for form in work.forms if not form.kernel}
         names = {owners[name].name for name in (*self.graph.inputs, *self.graph.outputs) if name in owners} - by_rows
         for segment in segments:
             for work in works[segment.first : segment.end]:
@@ -102,7 +109,7 @@ class _Planner:
 
     def spanned(self, form: RowForm) -> Iterator[str]:
         """Stores that a form takes as a whole, or in rows that are several of theirs."""
-        for reads in form.reads:
+        for reads in form.reads if form.kernel else ():
             store = self.store(reads.store)
             if reads.is_whole or store.row_bytes % reads.row_bytes:
                 yield store.name
@@ -126,25 +133,30 @@ class _Planner:
     def parts(
         self, segments: Sequence[Segment], order: Sequence[int], ends: Sequence[int], views: _Views
     ) -> Iterator[Cascade | int]:
-        start = 0
-        for segment, end in zip(segments, ends, strict=True):
+        starts = [0, *ends]
+        for index, segment in enumerate(segments):
             works = self.problem.works[segment.first : segment.end]
             if segment.is_whole:
                 yield from works[0].ops
-            else:
-                numbers: dict[tuple[int, int], int] = {}
-                for index, work in enumerate(works, segment.first):
-                    for form in range(len(work.forms)):
-                        numbers[index, form] = len(numbers)
-                forms = tuple(views.form(form) for work in works for form in work.forms)
-                yield Cascade(
-                    ops=tuple(op for work in works for op in work.ops),
-                    forms=forms,
-                    form_ops=tuple(work.op for work in works for _ in work.forms),
-                    runs=self.runs(order[start:end], numbers),
-                )
-            start = end
+            elif not segment.is_next_strip:
+                last = index
+                while last + 1 < len(segments) and segments[last + 1].is_next_strip:
+                    last += 1
+                yield self.cascade(range(segment.first, segments[last].end), order[starts[index] : ends[last]], views)
         yield from self.problem.trailing_ops
+
+    def cascade(self, numbers: range, order: Sequence[int], views: _Views) -> Cascade:
+        """Of works, with all their strips."""
+        works = [self.problem.works[index] for index in numbers]
+        forms = [
+            (index, number) for index, work in zip(numbers, works, strict=True) for number in range(len(work.forms))
+        ]
+        return Cascade(
+            ops=tuple(op for work in works for op in work.ops),
+            forms=tuple(views.form(form) for work in works for form in work.forms),
+            form_ops=tuple(work.op for work in works for _ in work.forms),
+            runs=self.runs(order, {form: number for number, form in enumerate(forms)}),
+        )
 
     def runs(self, order: Sequence[int], numbers: Mapping[tuple[int, int], int]) -> tuple[RowRun, ...]:
         """Steps of a form that follow each other are one run."""
@@ -185,6 +197,8 @@ class _Views:
 
     def form(self, form: RowForm) -> RowForm:
         """The same with the names of this plan."""
+        if not form.kernel:
+            return form
         reads = tuple(replace(one, store=self.name(one)) for one in form.reads)
         return replace(form, reads=reads, store=self.name(form))
 

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sapmcu.ir.cascade import RowForm, RowReads
+from sapmcu.ir.cascade import Columns, RowForm, RowReads
 from sapmcu.ir.graph import Graph
-from sapmcu.ir.native import Step
+from sapmcu.ir.native import Lowered
 from sapmcu.plan.native import scratch_bytes
 
 INPUT = -1
@@ -92,69 +92,60 @@ class Problem:
         return {store.name: store for store in self.stores}
 
 
-def make_problem(graph: Graph, steps: Sequence[Step], *, by_rows: bool) -> Problem:
-    """by_rows: the graph's inputs are delivered by rows where all their readers can take them so."""
-    return _Builder(graph, {step.index: step for step in steps}, by_rows).build()
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a work is made of: an op or a copy of it, by forms; lowered is None where it can't run whole.
+
+    ops: those that run here for the first time: this one, and before it those without calls.
+    """
+
+    op: int
+    ops: tuple[int, ...]
+    forms: tuple[RowForm, ...]
+    lowered: Lowered | None
 
 
-@dataclass
-class _Builder:
+@dataclass(frozen=True)
+class Source:
+    """A graph with what its ops become. by_rows: the inputs are delivered by rows where all their readers can take
+    them so.
+    """
+
     graph: Graph
-    lowered: Mapping[int, Step]
+    lowered: Mapping[int, Lowered]
     by_rows: bool
-    stores: dict[str, Store] = field(default_factory=dict)
-    owners: dict[str, str] = field(default_factory=dict)
-    works: list[Work] = field(default_factory=list)
-    steps: list[RowStep] = field(default_factory=list)
 
-    def build(self) -> Problem:
-        self.own()
-        self.make_stores()
-        by_rows = self.inputs_by_rows() if self.by_rows else set()
-        waiting: list[int] = []
-        for index in range(len(self.graph.ops)):
-            if not self.lowered[index].lowered.calls:
-                waiting.append(index)
-                continue
-            for name in self.graph.ops[index].present_inputs:
-                owner = self.owners.get(name)
-                if owner in by_rows:
-                    by_rows.remove(owner)
-                    self.add_work(INPUT, (), (self.delivery(self.stores[owner]),), None)
-            self.add_op(index, (*waiting, index))
-            waiting = []
-        return self.problem(tuple(waiting))
-
-    def own(self) -> None:
+    @cached_property
+    def owners(self) -> Mapping[str, str]:
         """Which tensors are the same bytes: an alias belongs to the first of them."""
+        owners: dict[str, str] = {}
         for name in dict.fromkeys(self.graph.inputs):
             if not self.graph.tensors[name].is_constant:
-                self.owners[name] = name
+                owners[name] = name
         for index, op in enumerate(self.graph.ops):
-            aliases = dict(self.lowered[index].lowered.aliases)
+            aliases = dict(self.lowered[index].aliases)
             for name in op.outputs:
-                self.owners[name] = self.owners.get(aliases.get(name, ""), name)
+                owners[name] = owners.get(aliases.get(name, ""), name)
+        return owners
 
-    def make_stores(self) -> None:
-        """Rows as the form that writes them has them; else as the first form that reads them; else one row."""
-        sizes: dict[str, tuple[int, int]] = {}
-        forms = [form for step in self.lowered.values() for form in step.lowered.forms]
-        for form in forms:
-            sizes.setdefault(self.owners.get(form.store, form.store), (form.rows, form.row_bytes))
-        for form in forms:
-            for reads in form.reads:
-                sizes.setdefault(self.owners.get(reads.store, reads.store), (reads.rows, reads.row_bytes))
-        for name, owner in self.owners.items():
-            sizes.setdefault(owner, (1, max(self.graph.tensors[name].size_bytes, 1)))
-        tensors: dict[str, list[str]] = {}
-        for name, owner in self.owners.items():
-            tensors.setdefault(owner, []).append(name)
-        first = 0
-        for owner, (rows, row_bytes) in sizes.items():
-            names = tuple(tensors.get(owner, ()))
-            is_kept = any(name in self.graph.outputs for name in names)
-            self.stores[owner] = Store(owner, rows, row_bytes, first, names, is_kept)
-            first += rows
+    def items(self) -> tuple[tuple[Item, ...], tuple[int, ...]]:
+        """(the works in the graph's order, ops without calls behind them)."""
+        items: list[Item] = []
+        waiting: list[int] = []
+        by_rows = self.inputs_by_rows() if self.by_rows else set()
+        for index, op in enumerate(self.graph.ops):
+            lowered = self.lowered[index]
+            waiting.append(index)
+            if not lowered.calls:
+                continue
+            for name in op.present_inputs:
+                owner = self.owners.get(name, "")
+                if owner in by_rows:
+                    by_rows.remove(owner)
+                    items.append(Item(INPUT, (), (self.delivery(owner),), None))
+            items.append(Item(index, tuple(waiting), lowered.forms, lowered))
+            waiting = []
+        return tuple(items), tuple(waiting)
 
     def inputs_by_rows(self) -> set[str]:
         """Inputs that all readers take by rows, and that are no outputs."""
@@ -162,24 +153,87 @@ class _Builder:
             self.owners[name]
             for index, op in enumerate(self.graph.ops)
             for name in op.present_inputs
-            if name in self.owners and self.lowered[index].lowered.calls and not self.lowered[index].lowered.forms
+            if name in self.owners and self.lowered[index].calls and not self.lowered[index].forms
         }
-        inputs = {self.owners[name] for name in self.graph.inputs if name in self.owners}
-        return {name for name in inputs - whole if not self.stores[name].is_kept}
+        outputs = {self.owners[name] for name in self.graph.outputs}
+        return {self.owners[name] for name in self.graph.inputs if name in self.owners} - whole - outputs
 
-    def delivery(self, store: Store) -> RowForm:
-        return RowForm(store.name, store.rows, store.row_bytes, store.rows)
+    def delivery(self, owner: str) -> RowForm:
+        """Rows as the first reader has them."""
+        seen = (reads for one in self.lowered.values() for form in one.forms for reads in form.reads)
+        reads = next(reads for reads in seen if self.owners.get(reads.store) == owner)
+        shape = self.graph.tensors[owner].shape
+        columns = Columns(shape[2], ()) if len(shape) == 4 else None
+        return RowForm(owner, reads.rows, reads.row_bytes, reads.rows, columns=columns)
 
-    def add_op(self, index: int, ops: tuple[int, ...]) -> None:
-        op, lowered = self.graph.ops[index], self.lowered[index].lowered
-        operands = [self.store(name) for name in dict.fromkeys(op.present_inputs) if name in self.owners]
+
+def make_problem(
+    source: Source, items: Sequence[Item], *, kept: Set[str] | None = None, trailing_ops: tuple[int, ...] = ()
+) -> Problem:
+    """The whole graph, or, with kept, a part of it: kept are the stores that live on behind it."""
+    return _Builder(source, items, kept or frozenset(), kept is None).build(trailing_ops)
+
+
+@dataclass
+class _Builder:
+    source: Source
+    items: Sequence[Item]
+    kept: Set[str]
+    is_complete: bool
+    stores: dict[str, Store] = field(default_factory=dict)
+    row_bytes: list[int] = field(default_factory=list)
+    works: list[Work] = field(default_factory=list)
+    steps: list[RowStep] = field(default_factory=list)
+
+    def build(self, trailing_ops: tuple[int, ...]) -> Problem:
+        self.make_stores()
+        for item in self.items:
+            self.add_work(item, None if item.lowered is None else self.whole_step(item, item.lowered))
+        return self.problem(trailing_ops)
+
+    def make_stores(self) -> None:
+        """Rows as the form that writes them has them; else as the first form that reads them; else one row."""
+        graph, owners = self.source.graph, self.source.owners
+        sizes: dict[str, tuple[int, int]] = {}
+        forms = [form for item in self.items for form in item.forms]
+        for form in forms:
+            sizes.setdefault(owners.get(form.store, form.store), (form.rows, form.row_bytes))
+        for form in forms:
+            for reads in form.reads if form.kernel else ():
+                sizes.setdefault(owners.get(reads.store, reads.store), (reads.rows, reads.row_bytes))
+        for item in self.items:
+            op = graph.ops[item.op] if item.lowered else None
+            for name in (*op.present_inputs, *op.outputs) if op else ():
+                if name in owners:
+                    sizes.setdefault(owners[name], (1, max(graph.tensors[owners[name]].size_bytes, 1)))
+        if self.is_complete:
+            deliveries = [form for form in forms if not form.kernel]
+            delivered = {form.store for form in deliveries}
+            delivered |= {reads.store for form in deliveries for reads in form.reads}
+            for name in (*graph.inputs, *graph.outputs):
+                if name in owners and owners[name] not in delivered:
+                    sizes.setdefault(owners[name], (1, max(graph.tensors[owners[name]].size_bytes, 1)))
+        tensors: dict[str, list[str]] = {}
+        for name, owner in owners.items():
+            tensors.setdefault(owner, []).append(name)
+        first = 0
+        for owner, (rows, row_bytes) in sizes.items():
+            names = tuple(tensors.get(owner, ()))
+            is_kept = owner in self.kept or any(name in graph.outputs for name in names)
+            self.stores[owner] = Store(owner, rows, row_bytes, first, names, is_kept)
+            self.row_bytes += [row_bytes] * rows
+            first += rows
+
+    def whole_step(self, item: Item, lowered: Lowered) -> RowStep:
+        op, owners = self.source.graph.ops[item.op], self.source.owners
+        operands = [self.store(name) for name in dict.fromkeys(op.present_inputs) if name in owners]
         results = [self.store(name) for name in op.outputs]
-        over = []
+        over: list[tuple[int, int]] = []
         for result, operand in lowered.in_place:
             y, x = self.store(result), self.store(operand)
             if y.rows == x.rows and y.row_bytes == x.row_bytes:
-                over += list(zip(y.numbers(), x.numbers(), strict=True))
-        whole = RowStep(
+                over += zip(y.numbers(), x.numbers(), strict=True)
+        return RowStep(
             work=len(self.works),
             form=-1,
             number=0,
@@ -188,13 +242,13 @@ class _Builder:
             scratch_bytes=scratch_bytes(lowered),
             over=tuple(over),
         )
-        self.add_work(index, ops, lowered.forms, whole)
 
     def store(self, name: str) -> Store:
-        return self.stores[self.owners.get(name, name)]
+        return self.stores[self.source.owners.get(name, name)]
 
-    def add_work(self, op: int, ops: tuple[int, ...], forms: tuple[RowForm, ...], whole: RowStep | None) -> None:
+    def add_work(self, item: Item, whole: RowStep | None) -> None:
         """The whole op is offered where its forms read every row, too, so that all agree about when rows die."""
+        forms = item.forms
         steps = sorted(self.steps_of(forms), key=lambda one: (one.writes[0], one.form, one.number))
         numbers = tuple(range(len(self.steps), len(self.steps) + len(steps)))
         self.steps += steps
@@ -203,7 +257,7 @@ class _Builder:
         if whole is not None and (not forms or read >= set(whole.reads)):
             number = len(self.steps)
             self.steps.append(whole)
-        self.works.append(Work(op, ops, forms, numbers, number))
+        self.works.append(Work(item.op, item.ops, forms, numbers, number))
 
     def steps_of(self, forms: Sequence[RowForm]) -> Iterator[RowStep]:
         for index, form in enumerate(forms):
@@ -212,17 +266,14 @@ class _Builder:
                 row = 0 if form.is_update else form.first_row + number
                 start = row * form.row_bytes
                 writes = tuple(target.covering(start, start + form.row_bytes))
-                rows = [tuple(self.rows_read(reads, number)) for reads in form.reads]
+                rows = [tuple(self.rows_read(reads, number)) for reads in form.reads if form.kernel]
                 reads = tuple(dict.fromkeys(row for one in rows for row in one))
                 over = tuple(
                     (writes[0], rows[one][0])
                     for one in form.in_place
-                    if len(rows[one]) == 1 == len(writes) and self.sizes(writes[0]) == self.sizes(rows[one][0])
+                    if len(rows[one]) == 1 == len(writes) and self.row_bytes[writes[0]] == self.row_bytes[rows[one][0]]
                 )
                 yield RowStep(len(self.works), index, number, reads, writes, form.scratch_bytes, over)
-
-    def sizes(self, row: int) -> int:
-        return next(one.row_bytes for one in self.stores.values() if row in one.numbers())
 
     def rows_read(self, reads: RowReads, step: int) -> Iterator[int]:
         source = self.store(reads.store)
@@ -240,7 +291,7 @@ class _Builder:
             if step.form < 0 and by_rows:
                 continue
             for row in step.writes:
-                first_works[row] = step.work
+                first_works[row] = step.work if not writers[row] else first_works[row]
                 last_works[row] = max(last_works[row], step.work)
                 writers[row].append(number)
             for row in step.reads:
@@ -252,10 +303,10 @@ class _Builder:
                     last_works[row] = len(self.works)
         return Problem(
             stores=stores,
-            owners={name: self.stores[owner] for name, owner in self.owners.items()},
+            owners={name: self.stores[owner] for name, owner in self.source.owners.items() if owner in self.stores},
             works=tuple(self.works),
             steps=tuple(self.steps),
-            row_bytes=tuple(store.row_bytes for store in stores for _ in range(store.rows)),
+            row_bytes=tuple(self.row_bytes),
             writers=tuple(map(tuple, writers)),
             readers=tuple(tuple(one.items()) for one in readers),
             first_works=tuple(first_works),

@@ -16,11 +16,16 @@ ROOMY = 0.85
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Works first..end−1: as a cascade, or one whole op."""
+    """Works first..end−1: as a cascade, or one whole op. strips: in which it is computed one after the other.
+
+    is_next_strip: it goes on with the cascade before it.
+    """
 
     first: int
     end: int
     is_whole: bool
+    strips: int = 1
+    is_next_strip: bool = False
 
 
 class Live:
@@ -97,6 +102,8 @@ class Live:
                                 left[row] = -1
                             else:
                                 left[row] = sum(count for work_, count in readers[row] if first <= work_ < end)
+                            if first_works[row] < first:  # another strip of it lives already
+                                continue
                             for target_row, source in step.over:
                                 if target_row == row and taken < 0 and last_works[source] < end:
                                     if source not in left:
@@ -127,29 +134,13 @@ class Live:
         return peak
 
 
-@dataclass(frozen=True, slots=True)
-class Cuts:
-    segments: tuple[Segment, ...]
-    peak_bytes: int
-
-
-def find_cuts(problem: Problem) -> Cuts:
-    """The cuts whose highest peak is the lowest; of those the ones that leave room elsewhere, with the fewest steps."""
-    live = Live(problem)
-    count = len(problem.works)
-    if not count:
-        return Cuts((), 0)
-    best, edges = _lowest_peaks(live, count)
-    limit = _limit(best)
-    return Cuts(_fewest_steps(problem, edges, limit, count), limit)
-
-
 Edges = list[dict[Segment, int]]
 """By cut, the segments that begin there, with their peaks."""
 
 
-def _lowest_peaks(live: Live, count: int) -> tuple[list[int | None], Edges]:
-    """(lowest peak on the way to each cut, the segments that begin there): the best cut first, as Dijkstra does."""
+def lowest_peaks(live: Live) -> tuple[int, Edges]:
+    """(lowest peak of all cuts, the segments that begin at each cut): the best cut first, as Dijkstra does."""
+    count = len(live.problem.works)
     best: list[int | None] = [None] * (count + 1)
     best[0] = live.at_cut[0]
     edges: Edges = [{} for _ in range(count + 1)]
@@ -172,7 +163,7 @@ def _lowest_peaks(live: Live, count: int) -> tuple[list[int | None], Edges]:
             if known is None or reached < known:
                 best[segment.end] = reached
                 heapq.heappush(heap, (reached, segment.end))
-    return best, edges
+    return _limit(best), edges
 
 
 def _limit(best: Sequence[int | None]) -> int:
@@ -192,8 +183,9 @@ def _segments(live: Live, cut: int, count: int) -> Sequence[Segment]:
     return found
 
 
-def _fewest_steps(problem: Problem, edges: Edges, limit: int, count: int) -> tuple[Segment, ...]:
+def fewest_steps(problem: Problem, edges: Edges, limit: int) -> tuple[Segment, ...]:
     """Below the limit: least above ROOMY of it, in sum; then least steps by rows; then fewest segments."""
+    count = len(problem.works)
     costs: list[tuple[int, int, int] | None] = [None] * (count + 1)
     before: list[Segment | None] = [None] * (count + 1)
     costs[0] = (0, 0, 0)

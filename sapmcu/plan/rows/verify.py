@@ -53,7 +53,8 @@ class _Replay:
 
     def deliver_inputs(self) -> None:
         parts = [part for part in self.plan.parts if isinstance(part, Cascade)]
-        by_rows = {form.store for part in parts for form, op in zip(part.forms, part.form_ops, strict=True) if op < 0}
+        delivered = (form for part in parts for form in part.forms if not form.kernel)
+        by_rows = {name for form in delivered for name in (form.store, *(one.store for one in form.reads))}
         names = [name for name in self.graph.inputs if name not in by_rows and name in self.plan.stores]
         for name in names:
             self.number(name, self.graph.tensors[name].size_bytes)
@@ -181,7 +182,7 @@ class _CascadeReplay:
         who = f"step {step} of {form.store} (op {self.part.form_ops[index]})"
         assert step == self.done[index], f"{who} runs after step {self.done[index] - 1}"
         self.done[index] += 1
-        used = [span for reads in form.reads for span in self.read(reads, step, who)]
+        used = [span for reads in form.reads if form.kernel for span in self.read(reads, step, who)]
         target = self.write(form, index, step, used, who)
         self.replay.scratch(self.part.form_ops[index], form.scratch_bytes, [*used, target], who)
 

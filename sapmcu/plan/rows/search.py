@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The search among plans: cuts, strips and what is computed twice, under a limit on MACs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from sapmcu.plan.rows.problem import Item, Problem, Source, make_problem
+from sapmcu.plan.rows.schedule import NO_LIMIT, Live, Segment, fewest_steps, lowest_peaks
+from sapmcu.plan.rows.strips import parts_of, strip_forms
+
+STRIPS = (2, 3, 4, 5, 6, 8, 10, 12, 16)
+MAX_STRIP_WORKS = 40
+"""Works that one cascade in strips may have: the columns at borders grow with each window."""
+MAX_HALVINGS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to run: works, and which of them go together."""
+
+    items: tuple[Item, ...]
+    segments: tuple[Segment, ...]
+
+
+def item_macs(item: Item) -> int:
+    return sum(form.steps * form.macs for form in item.forms)
+
+
+def choose(source: Source, items: tuple[Item, ...], extra_macs: int) -> Choice:
+    """The lowest peak for at most so many MACs above those of the graph."""
+    search = _Search(source, items)
+    best, edges = lowest_peaks(search.live)
+    plain = Choice(items, fewest_steps(search.problem, edges, best))
+    if extra_macs <= 0 or not items:
+        return plain
+    low, high, found = 0, best, plain
+    for _ in range(MAX_HALVINGS):
+        limit = (low + high) // 2
+        if high - low <= high // 200:
+            break
+        path = search.cheapest(edges, limit, extra_macs)
+        if path is None:
+            low = limit
+        else:
+            high, found = limit, search.expanded(path)
+    return found
+
+
+@dataclass
+class _Search:
+    source: Source
+    items: tuple[Item, ...]
+    problem: Problem = field(init=False)
+    live: Live = field(init=False)
+    known: dict[Segment, tuple[int, int] | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.problem = make_problem(self.source, self.items)
+        self.live = Live(self.problem)
+
+    def cheapest(self, edges: Sequence[dict[Segment, int]], limit: int, extra_macs: int) -> tuple[Segment, ...] | None:
+        """Segments below the limit with the least extra MACs, then least steps; None where they are too many."""
+        count = len(self.items)
+        costs: list[tuple[int, int] | None] = [None] * (count + 1)
+        before: list[Segment | None] = [None] * (count + 1)
+        costs[0] = (0, 0)
+        for cut in range(count):
+            cost = costs[cut]
+            if cost is None or self.live.at_cut[cut] > limit:
+                continue
+            for segment, macs in self.segments(edges, cut, limit, extra_macs - cost[0]):
+                reached = (cost[0] + macs, cost[1] + self.steps(segment))
+                known = costs[segment.end]
+                if reached[0] <= extra_macs and (known is None or reached < known):
+                    costs[segment.end], before[segment.end] = reached, segment
+        if costs[count] is None:
+            return None
+        path: list[Segment] = []
+        while (last := before[path[-1].first if path else count]) is not None:
+            path.append(last)
+        return tuple(reversed(path))
+
+    def steps(self, segment: Segment) -> int:
+        if segment.is_whole:
+            return 0
+        return segment.strips * sum(len(self.problem.works[one].steps) for one in range(segment.first, segment.end))
+
+    def segments(
+        self, edges: Sequence[dict[Segment, int]], cut: int, limit: int, extra_macs: int
+    ) -> Iterator[tuple[Segment, int]]:
+        """(segment, its extra MACs): plain ones, and in strips those that are too high without."""
+        for end in range(cut + 1, len(self.items) + 1):
+            if self.live.at_cut[end] > limit:
+                continue
+            plain = [Segment(cut, end, is_whole) for is_whole in (True, False)]
+            below = [one for one in plain if self.plain_peak(edges, one) <= limit]
+            yield from ((one, 0) for one in below)
+            if below or end - cut > MAX_STRIP_WORKS:
+                continue
+            for strips in STRIPS:
+                segment = Segment(cut, end, False, strips)
+                found = self.in_strips(segment)
+                if found is None or found[1] > extra_macs:
+                    break
+                if found[0] <= limit:
+                    yield segment, found[1]
+                    break
+
+    def plain_peak(self, edges: Sequence[dict[Segment, int]], segment: Segment) -> int:
+        """NO_LIMIT where there is no such segment."""
+        if segment in edges[segment.first]:
+            return edges[segment.first][segment]
+        if segment not in self.known:
+            works = self.problem.works[segment.first : segment.end]
+            is_possible = works[0].whole is not None if segment.is_whole else all(one.steps for one in works)
+            is_possible = is_possible and (not segment.is_whole or segment.end == segment.first + 1)
+            peak = self.live.run(segment, NO_LIMIT) if is_possible else NO_LIMIT
+            self.known[segment] = (peak or NO_LIMIT, 0)
+        known = self.known[segment]
+        return NO_LIMIT if known is None else known[0]
+
+    def in_strips(self, segment: Segment) -> tuple[int, int] | None:
+        """(peak, extra MACs); None where it can't be cut into so many strips."""
+        if segment not in self.known:
+            self.known[segment] = self.strips_cost(segment)
+        return self.known[segment]
+
+    def strips_cost(self, segment: Segment) -> tuple[int, int] | None:
+        works = self.items[segment.first : segment.end]
+        strips = self.strip_items(segment)
+        if strips is None:
+            return None
+        first, end, problem = segment.first, segment.end, self.problem
+        kept = {
+            store.name for store in problem.stores if max(problem.last_works[row] for row in store.numbers()) >= end
+        }
+        part = make_problem(self.source, [item for strip in strips for item in strip], kept=kept)
+        live = Live(part)
+        beside = self.live.at_cut[first] - live.at_cut[0]
+        peaks = [
+            live.run(Segment(number, number + len(works), False), NO_LIMIT) or 0
+            for number in range(0, len(part.works), len(works))
+        ]
+        macs = sum(map(item_macs, (item for strip in strips for item in strip))) - sum(map(item_macs, works))
+        return max(peaks) + beside, macs
+
+    def strip_items(self, segment: Segment) -> list[tuple[Item, ...]] | None:
+        """The works once for each strip."""
+        works = self.items[segment.first : segment.end]
+        last = works[-1].forms
+        if not last or last[0].columns is None or last[0].columns.columns < 2 * segment.strips:
+            return None
+        if self.leaves_more(segment):
+            return None
+        strips = []
+        for number, span in enumerate(parts_of(last[0].columns.columns, segment.strips)):
+            forms = strip_forms([work.forms for work in works], span, f" strip {number}")
+            if forms is None:
+                return None
+            strips.append(
+                tuple(
+                    replace(work, ops=work.ops if number == 0 else (), forms=its, lowered=None)
+                    for work, its in zip(works, forms, strict=True)
+                )
+            )
+        return strips
+
+    def leaves_more(self, segment: Segment) -> bool:
+        """Whether something but the last work's result is read behind the segment, or seen by another name inside."""
+        owners, problem = self.source.owners, self.problem
+        forms = [form for work in self.items[segment.first : segment.end] for form in work.forms]
+        inside = {form.store for form in forms}
+        if any(owners.get(one.store, one.store) in inside - {one.store} for form in forms for one in form.reads):
+            return True
+        last = {form.store for form in self.items[segment.end - 1].forms}
+        rows = (row for store in problem.stores if store.name in inside - last for row in store.numbers())
+        return any(problem.last_works[row] >= segment.end for row in rows)
+
+    def expanded(self, path: Sequence[Segment]) -> Choice:
+        """The works as they run: those in strips once for each."""
+        items: list[Item] = []
+        segments: list[Segment] = []
+        for segment in path:
+            works = self.items[segment.first : segment.end]
+            strips = [works] if segment.strips == 1 else self.strip_items(segment)
+            assert strips is not None
+            for number, strip in enumerate(strips):
+                first = len(items)
+                items += strip
+                segments.append(Segment(first, len(items), segment.is_whole, is_next_strip=number > 0))
+        return Choice(tuple(items), tuple(segments))
