@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -82,6 +84,27 @@ class Network:
         y = self.tensor((1, 1, 1, self.shape(x)[3]))
         return self.add_op(ops.Mean((x, self.numbers(1, 2)), (y,), True))
 
+    def softmax(self, x: str) -> str:
+        y = self.tensor(self.shape(x))
+        self.tensors[y] = replace(self.tensors[y], quantization=Quantization((1 / 256,), (-128,)))
+        return self.add_op(ops.Softmax((x,), (y,), 1.0))
+
+    def joined(self, x: str, y: str, axis: int) -> str:
+        shape = list(self.shape(x))
+        shape[axis] += self.shape(y)[axis]
+        return self.add_op(ops.Concatenation((x, y), (self.tensor(tuple(shape)),), axis, INT8))
+
+    def padded(self, x: str) -> str:
+        _, height, width, channels = self.shape(x)
+        paddings = self.numbers(0, 0, 1, 2, 2, 1, 0, 0)
+        data = self.tensors[paddings]
+        self.tensors[paddings] = Tensor(paddings, (4, 2), DType.INT32, None, data.data)
+        return self.add_op(ops.Pad((x, paddings), (self.tensor((1, height + 3, width + 3, channels)),)))
+
+    def space_to_depth(self, x: str) -> str:
+        _, height, width, channels = self.shape(x)
+        return self.add_op(ops.SpaceToDepth((x,), (self.tensor((1, height // 2, width // 2, 4 * channels)),), 2))
+
     def transposed(self, x: str) -> str:
         """Rows become columns: an op that only runs whole."""
         _, height, width, channels = self.shape(x)
@@ -134,7 +157,11 @@ def _next(draw: st.DrawFn, net: Network, x: str, names: list[str]) -> str:
     stride = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
     is_same = draw(st.booleans())
     twins = [name for name in names if net.shape(name) == net.shape(x)]
-    kind = draw(st.sampled_from(["conv", "depthwise", "pool", "add", "relu", "mean", "transposed"]))
+    kind = draw(
+        st.sampled_from(
+            ["conv", "depthwise", "pool", "add", "relu", "mean", "transposed", "softmax", "joined", "padded", "blocks"]
+        )
+    )
     if kind == "conv":
         return net.conv(x, draw(st.integers(1, 5)), window, stride, is_same)
     if kind == "depthwise":
@@ -145,4 +172,12 @@ def _next(draw: st.DrawFn, net: Network, x: str, names: list[str]) -> str:
         return net.add(x, draw(st.sampled_from(twins)))
     if kind == "relu":
         return net.relu(x)
+    if kind == "softmax":
+        return net.softmax(x)
+    if kind == "joined":
+        return net.joined(x, draw(st.sampled_from(twins)), draw(st.sampled_from([1, 2, 3])))
+    if kind == "padded":
+        return net.padded(x)
+    if kind == "blocks":
+        return net.space_to_depth(x) if height % 2 == width % 2 == 0 else net.relu(x)
     return net.mean(x) if kind == "mean" else net.transposed(x)

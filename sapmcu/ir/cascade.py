@@ -65,11 +65,11 @@ class RowForm:
     """An op, or a part of one, as steps: step o calls kernel(params, rows, y, scratch) once.
 
     rows holds the pointers of all reads, in their order: `window` for each. y is row first_row + o of `store` (rows,
-    row_bytes), offset_bytes into it. is_update: all steps add to row 0, which is all zeros before step 0: sums over
-    rows. in_place: reads of one row on which y may lie where that row dies in this step. A form of a graph's input has
-    no kernel and no reads: the application delivers its rows. Where they come more than once or in part, its one read
-    names the input, and tells where in its rows the row_bytes of the store begin. macs: of one step. columns: None
-    where a step needs all of them.
+    row_bytes), offset_bytes into it. is_update: all steps write row 0, and behind its reads the kernel gets that row as
+    the step before left it, NULL in step 0: sums over rows. in_place: reads of one row on which y may lie where that
+    row dies in this step. A form of a graph's input has no kernel and no reads: the application delivers its rows.
+    Where they come more than once or in part, its one read names the input, and tells where in its rows the row_bytes
+    of the store begin. macs: of one step. columns: None where a step needs all of them.
     """
 
     store: str

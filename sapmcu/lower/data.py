@@ -12,10 +12,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from sapmcu.ir import ops
+from sapmcu.ir.cascade import RowForm, RowReads
 from sapmcu.ir.graph import Array, DType, Op, Tensor
-from sapmcu.ir.native import Argument, Call, Constant, Lowered, Params
+from sapmcu.ir.native import Argument, Call, Constant, FunctionRef, Lowered, Params
 from sapmcu.ir.slicing import strided_slices
 from sapmcu.lower.axes import Loop, merged_loops
+from sapmcu.lower.forms import ROWS_HEADER, image_rows, with_forms
 from sapmcu.lower.table import (
     LoweringError,
     Operands,
@@ -45,24 +47,27 @@ class Layout:
         return int(view.ctypes.data - self.all.ctypes.data)
 
 
-def copy_call(x: Layout, source: Array, y: Layout, target: Array) -> Call:
-    """Copy the view `source` of x to the view `target` of y."""
-    assert source.shape == target.shape, (source.shape, target.shape)
+def copy_params(source: Array, target: Array, x_offset_bytes: int, y_offset_bytes: int, role: str = "") -> Params:
     loops, run_bytes = copy_loops(source, target)
     if len(loops) > MAX_LOOPS:
-        raise LoweringError(
-            f"it copies {x.tensor.name} in {len(loops)} nested loops; the native engine has {MAX_LOOPS}"
-        )
-    params = Params(
+        raise LoweringError(f"it copies in {len(loops)} nested loops; the native engine has {MAX_LOOPS}")
+    return Params(
         "sapmcu_copy_params",
         (
             ("loops", Constant("sapmcu_copy_loop", loops, "loops") if loops else None),
             ("loop_count", len(loops)),
             ("run_bytes", run_bytes),
-            ("x_offset_bytes", x.offset_bytes(source)),
-            ("y_offset_bytes", y.offset_bytes(target)),
+            ("x_offset_bytes", x_offset_bytes),
+            ("y_offset_bytes", y_offset_bytes),
         ),
+        role,
     )
+
+
+def copy_call(x: Layout, source: Array, y: Layout, target: Array) -> Call:
+    """Copy the view `source` of x to the view `target` of y."""
+    assert source.shape == target.shape, (source.shape, target.shape)
+    params = copy_params(source, target, x.offset_bytes(source), y.offset_bytes(target))
     return Call("sapmcu_copy", HEADER, (params, x.address, y.address))
 
 
@@ -79,7 +84,40 @@ def moved(x: Layout, source: Array, y: Layout, target: Array) -> Lowered:
     is_whole = copy_loops(source, target) == ((), y.tensor.size_bytes) and y.tensor.size_bytes == x.tensor.size_bytes
     if is_whole and not x.tensor.is_constant:
         return Lowered((), aliases=((y.tensor.name, x.tensor.name),))
-    return Lowered((copy_call(x, source, y, target),))
+    return with_forms(Lowered((copy_call(x, source, y, target),)), *move_form(x, source, y, target))
+
+
+def move_form(x: Layout, source: Array, y: Layout, target: Array) -> tuple[RowForm, ...]:
+    """Copies row by row; none where a row of the one view isn't a part of one row of the other's tensor."""
+    axis = source.ndim - (3 if source.ndim > 3 else 2)
+    if x.tensor.is_constant or axis < 0 or math.prod(source.shape[:axis]) != 1 or source.size == 0:
+        return ()
+    (x_rows, x_bytes), (y_rows, y_bytes) = image_rows(x.tensor), image_rows(y.tensor)
+    row, x_offset = divmod(x.offset_bytes(source), x_bytes)
+    first_row, y_offset = divmod(y.offset_bytes(target), y_bytes)
+    steps = source.shape[axis]
+    stride, rest = divmod(source.strides[axis], x_bytes) if steps > 1 else (1, 0)
+    x_row, y_row = (one[(0,) * (axis + 1)] for one in (source, target))
+    is_regular = rest == 0 and stride > 0 and (steps == 1 or target.strides[axis] == y_bytes)
+    if not is_regular or x_offset + _extent(x_row) > x_bytes or y_offset + _extent(y_row) > y_bytes:
+        return ()
+    copy = ("copy", copy_params(x_row, y_row, 0, 0))
+    params = Params("sapmcu_copy_rows_params", (copy, ("rows", 1), ("y_step_bytes", 0)), "row")
+    reads = RowReads(x.tensor.name, x_rows, x_bytes, stride=stride, before=-row, offset_bytes=x_offset)
+    return (
+        RowForm(
+            *(y.tensor.name, y_rows, y_bytes, steps, (reads,), FunctionRef("sapmcu_copy_rows", ROWS_HEADER), params),
+            first_row=first_row,
+            offset_bytes=y_offset,
+        ),
+    )
+
+
+def _extent(view: Array) -> int:
+    """Bytes from the first element to behind the last; more than any row where elements lie before the first."""
+    if any(step < 0 for step, count in zip(view.strides, view.shape, strict=True) if count > 1):
+        return 1 << 32
+    return view.itemsize + sum(step * (count - 1) for step, count in zip(view.strides, view.shape, strict=True))
 
 
 def _layouts(operands: Operands, results: Results, index: int = 0) -> tuple[Layout, Layout]:
@@ -150,9 +188,11 @@ def _parts(tensor: Tensor, axis: int, results: Results) -> Lowered:
 def _joined(parts: Iterator[Lowered]) -> Lowered:
     """Several moves of one op."""
     lowered = list(parts)
+    has_forms = all(one.forms for one in lowered)
     return Lowered(
         tuple(call for one in lowered for call in one.calls),
         tuple(alias for one in lowered for alias in one.aliases),
+        forms=tuple(form for one in lowered for form in one.forms) if has_forms else (),
     )
 
 
@@ -187,7 +227,24 @@ def space_to_depth(op: ops.SpaceToDepth, operands: Operands, results: Results) -
     block = op.block_size
     shape = (batches, height, block, width, block, channels // (block * block))
     source = x.all.reshape(shape).transpose(0, 1, 3, 2, 4, 5)
-    return moved(x, source, y, y.all.reshape(source.shape))
+    lowered = moved(x, source, y, y.all.reshape(source.shape))
+    if not lowered.calls or batches != 1 or x.tensor.is_constant:
+        return lowered
+    return with_forms(lowered, _block_form(x, y, block))
+
+
+def _block_form(x: Layout, y: Layout, block: int) -> RowForm:
+    """A row of y from `block` rows of x."""
+    (x_rows, x_bytes), (y_rows, y_bytes) = image_rows(x.tensor), image_rows(y.tensor)
+    width = y.all.shape[2]
+    row = x.all[0, 0].reshape(width, -1)
+    target = y.all[0, 0].reshape(width, block, -1)[:, 0]
+    copy = ("copy", copy_params(row, target, 0, 0))
+    step_bytes = x_bytes // width
+    params = Params("sapmcu_copy_rows_params", (copy, ("rows", block), ("y_step_bytes", step_bytes)), "row")
+    reads = RowReads(x.tensor.name, x_rows, x_bytes, window=block, stride=block)
+    kernel = FunctionRef("sapmcu_copy_rows", ROWS_HEADER)
+    return RowForm(y.tensor.name, y_rows, y_bytes, y_rows, (reads,), kernel, params)
 
 
 @lowering(ops.DepthToSpace)
@@ -215,7 +272,32 @@ def pad(op: Op, operands: Operands, results: Results) -> Lowered:
         element = np.array([zero], y.tensor.dtype.numpy)
     size = y.tensor.dtype.size_bytes
     fill: tuple[Argument, ...] = (array_constant(element, "value"), size, y.address, y.tensor.elements)
-    return Lowered((Call("sapmcu_fill", HEADER, fill), copy_call(x, x.all, y, interior)))
+    lowered = Lowered((Call("sapmcu_fill", HEADER, fill), copy_call(x, x.all, y, interior)))
+    return with_forms(lowered, *_pad_form(x, y, interior, fill))
+
+
+def _pad_form(x: Layout, y: Layout, interior: Array, fill: tuple[Argument, ...]) -> tuple[RowForm, ...]:
+    """Rows of one image; those above and below have no row of x."""
+    if x.tensor.is_constant or interior.ndim != 4 or y.all.shape[0] != 1:
+        return ()
+    (x_rows, x_bytes), (y_rows, y_bytes) = image_rows(x.tensor), image_rows(y.tensor)
+    before, offset = divmod(y.offset_bytes(interior), y_bytes)
+    element, element_bytes, *_ = fill
+    assert isinstance(element, Constant) and isinstance(element_bytes, int)
+    params = Params(
+        "sapmcu_pad_row_params",
+        (
+            ("element", element),
+            ("element_bytes", element_bytes),
+            ("count", y_bytes // element_bytes),
+            ("copy", copy_params(x.all[0, 0], interior[0, 0], 0, offset)),
+        ),
+        "row",
+    )
+    reads = RowReads(x.tensor.name, x_rows, x_bytes, before=before)
+    return (
+        RowForm(y.tensor.name, y_rows, y_bytes, y_rows, (reads,), FunctionRef("sapmcu_pad_row", ROWS_HEADER), params),
+    )
 
 
 def _paddings(operands: Operands) -> list[tuple[int, int]]:

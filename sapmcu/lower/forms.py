@@ -42,6 +42,14 @@ def row_form(kernel: FunctionRef, params: Params | None, x: Tensor, y: Tensor, *
     return RowForm(y.name, rows, y_bytes, rows, (reads,), kernel, params, in_place=in_place, columns=columns)
 
 
+def vector_form(kernel: FunctionRef, params: Params, x: Tensor, y: Tensor, *, is_in_place: bool) -> RowForm:
+    """Vector o of y from vector o of x alone, both along the last axis."""
+    rows, x_bytes = vector_rows(x)
+    y_bytes = y.size_bytes // max(rows, 1)
+    in_place = (0,) if is_in_place and y_bytes == x_bytes else ()
+    return RowForm(y.name, rows, y_bytes, rows, (RowReads(x.name, rows, x_bytes),), kernel, params, in_place=in_place)
+
+
 def window_form(
     kernel: FunctionRef, params: Params, windows: Windows, zero_row: Constant | None, x: Tensor, y: Tensor
 ) -> tuple[RowForm, ...]:
@@ -73,6 +81,18 @@ def window_form(
 def with_macs(forms: tuple[RowForm, ...], macs: int) -> tuple[RowForm, ...]:
     """macs: of the whole op, which its one form's steps share."""
     return tuple(replace(form, macs=macs // form.steps) for form in forms)
+
+
+def largest_form(x: Tensor, y: Tensor, low: int, high: int) -> RowForm:
+    """The largest number of each channel of one image, a row at a time."""
+    rows, row_bytes = image_rows(x)
+    sizes: tuple[tuple[str, int], ...] = (("width", x.shape[2]), ("channels", x.shape[3]), ("low", low), ("high", high))
+    params, kernel = (
+        Params("sapmcu_largest_row_s8_params", sizes, "row"),
+        FunctionRef("sapmcu_largest_row_s8", ROWS_HEADER),
+    )
+    reads = RowReads(x.name, rows, row_bytes)
+    return RowForm(y.name, 1, y.size_bytes, rows, (reads,), kernel, params, is_update=True)
 
 
 def sum_forms(finish: tuple[FunctionRef, Params], x: Tensor, y: Tensor) -> tuple[RowForm, ...]:

@@ -154,7 +154,12 @@ def prelu(op: ops.PRelu, operands: Operands, results: Results) -> Lowered:
         ),
     )
     call = Call("sapmcu_prelu_s8", "sapmcu/prelu.h", (params, address(x), address(y)))
-    return Lowered((call,), in_place=in_place(y, x))
+    lowered = Lowered((call,), in_place=in_place(y, x))
+    rows, _ = image_rows(x)
+    if x.is_constant or outer % rows:
+        return lowered
+    row = replace(params, fields=(params.fields[0], ("outer", outer // rows), *params.fields[2:]), role="row")
+    return with_forms(lowered, row_form(FunctionRef("sapmcu_prelu_row_s8", ROWS_HEADER), row, x, y, is_in_place=True))
 
 
 def _slopes(alpha: Tensor, x: Tensor) -> tuple[Array, int, int]:

@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from sapmcu.ir import ops
 from sapmcu.ir.activation import type_range
+from sapmcu.ir.cascade import RowForm, RowReads
 from sapmcu.ir.graph import Tensor
-from sapmcu.ir.native import Call, Constant, Lowered, Params
+from sapmcu.ir.native import Call, Constant, FunctionRef, Lowered, Params
 from sapmcu.ir.ops import Range
 from sapmcu.lower.axes import broadcast_strides, merged_loops
 from sapmcu.lower.convolution import folded_bias, need_constant
+from sapmcu.lower.forms import ROWS_HEADER, vector_form, vector_rows, with_forms, with_macs
 from sapmcu.lower.rows import clamp_fields
 from sapmcu.lower.table import (
     LoweringError,
@@ -27,6 +33,8 @@ from sapmcu.lower.table import (
 from sapmcu.reference.convolution import channel_factors
 
 HEADER = "sapmcu/mat_mul.h"
+MAX_FORMS = 16
+"""Products of one op that are forms of their own; more of them run whole."""
 MAX_LOOPS = 3
 """SAPMCU_MAT_MUL_MAX_LOOPS of sapmcu/mat_mul.h."""
 
@@ -54,7 +62,13 @@ def fully_connected(op: ops.FullyConnected, operands: Operands, results: Results
         ),
     )
     call = Call("sapmcu_fully_connected_s8", "sapmcu/fully_connected.h", (params, address(x), address(y)))
-    return Lowered((call,))
+    if x.is_constant or x.shape[-1] != depth:
+        return Lowered((call,))
+    row = replace(
+        params, fields=tuple((name, 1 if name == "vectors" else one) for name, one in params.fields), role="row"
+    )
+    form = vector_form(FunctionRef("sapmcu_fully_connected_row_s8", ROWS_HEADER), row, x, y, is_in_place=False)
+    return with_forms(Lowered((call,)), *with_macs((form,), y.elements * depth))
 
 
 def _with_variable_filter(x: Tensor, filters: Tensor, bias: Tensor | None, y: Tensor, clamp: Range) -> Lowered:
@@ -63,7 +77,10 @@ def _with_variable_filter(x: Tensor, filters: Tensor, bias: Tensor | None, y: Te
     values = None if bias is None else array_constant(need_constant(bias, "bias"), "bias", "int32_t")
     matrices = _Matrices(x.elements // depth, depth, channels, is_y_transposed=True)
     params = matrices.params(values, x, filters, 0, y, clamp)
-    return Lowered((Call("sapmcu_mat_mul_s8", HEADER, (params, address(x), address(filters), address(y))),))
+    lowered = Lowered((Call("sapmcu_mat_mul_s8", HEADER, (params, address(x), address(filters), address(y))),))
+    if x.shape[-1] != depth:
+        return lowered
+    return with_forms(lowered, *_forms(params, [(0, 0)], matrices, x, filters, y))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +127,15 @@ def batch_mat_mul(op: ops.BatchMatMul, operands: Operands, results: Results) -> 
     batch = z.shape[:-2]
     x_strides, y_strides = (broadcast_strides(one.shape[:-2], batch) for one in (x, y))
     loops = merged_loops(batch, x_strides, y_strides)
+    forms: tuple[RowForm, ...] = ()
+    if not op.adjoint_x and math.prod(batch) <= MAX_FORMS:
+        indices = [
+            np.broadcast_to(np.arange(math.prod(one.shape[:-2])).reshape(one.shape[:-2]), batch) for one in (x, y)
+        ]
+        pairs = list(zip(*(one.ravel().tolist() for one in indices), strict=True))
+        forms = _forms(params, pairs, matrices, x, y, z)
     if not loops:
-        return Lowered((Call("sapmcu_mat_mul_s8", HEADER, (params, *data)),))
+        return with_forms(Lowered((Call("sapmcu_mat_mul_s8", HEADER, (params, *data)),)), *forms)
     if len(loops) > MAX_LOOPS:
         raise LoweringError(f"it broadcasts in {len(loops)} nested loops; the native engine has {MAX_LOOPS}")
     padded = [(1, 0, 0)] * (MAX_LOOPS - len(loops)) + loops
@@ -124,4 +148,35 @@ def batch_mat_mul(op: ops.BatchMatMul, operands: Operands, results: Results) -> 
         ),
         "batches",
     )
-    return Lowered((Call("sapmcu_run_mat_mul", HEADER, (batches, params, *data)),))
+    return with_forms(Lowered((Call("sapmcu_run_mat_mul", HEADER, (batches, params, *data)),)), *forms)
+
+
+def _forms(
+    params: Params, pairs: Sequence[tuple[int, int]], matrices: _Matrices, x: Tensor, y: Tensor, z: Tensor
+) -> tuple[RowForm, ...]:
+    """A row of z from a row of x and a whole matrix of y, a form for each product. pairs: their matrices of x and y."""
+    if x.is_constant:
+        return ()
+    row = replace(params, fields=tuple((name, 1 if name == "rows" else one) for name, one in params.fields))
+    once = Params(
+        "sapmcu_mat_mul_batches", (("count", (1, 1, 1)), ("x_stride_bytes", (0, 0, 0)), ("y_stride_bytes", (0, 0, 0)))
+    )
+    x_rows, x_bytes = vector_rows(x)
+    y_rows, y_bytes = vector_rows(y)
+    z_rows, z_bytes = vector_rows(z)
+    size, rows = matrices.depth * matrices.columns, matrices.rows
+    forms = []
+    for index, (of_x, of_y) in enumerate(pairs):
+        reads = [RowReads(x.name, x_rows, x_bytes, before=-of_x * rows)]
+        fixed = None
+        if y.is_constant:
+            fixed = array_constant(y.value.reshape(-1, size)[of_y], "y")
+        else:
+            reads.append(RowReads(y.name, y_rows, y_bytes, is_whole=True, offset_bytes=of_y * size))
+        struct = Params(
+            "sapmcu_mat_mul_row_s8_params", (("x", None), ("y", fixed), ("batches", once), ("product", row)), "row"
+        )
+        kernel = FunctionRef("sapmcu_mat_mul_row_s8", ROWS_HEADER)
+        first = index * rows
+        forms.append(RowForm(z.name, z_rows, z_bytes, rows, tuple(reads), kernel, struct, first_row=first, macs=size))
+    return tuple(forms)

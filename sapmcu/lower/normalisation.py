@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from sapmcu.ir import ops
 from sapmcu.ir.graph import Array, Tensor
-from sapmcu.ir.native import Call, Lowered, Params, Value
+from sapmcu.ir.native import Call, FunctionRef, Lowered, Params, Value
+from sapmcu.lower.forms import ROWS_HEADER, vector_form, with_forms
 from sapmcu.lower.table import Operands, Results, address, array_constant, in_place, lowering, need_int8, operand
 from sapmcu.reference.fixed_point import quantize_multiplier, rounding_divide_by_pot
 from sapmcu.reference.softmax import SUM_BITS, difference_form, scaled_differences
@@ -22,7 +24,13 @@ def _rows(x: Tensor) -> tuple[tuple[str, Value], ...]:
 def _call(family: str, header: str, fields: tuple[tuple[str, Value], ...], x: Tensor, y: Tensor) -> Lowered:
     params = Params(f"sapmcu_{family}_s8_params", (*fields, *_rows(x)))
     call = Call(f"sapmcu_{family}_s8", header, (params, address(x), address(y)))
-    return Lowered((call,), in_place=in_place(y, x))
+    lowered = Lowered((call,), in_place=in_place(y, x))
+    if x.is_constant:
+        return lowered
+    row = replace(params, fields=(*fields, ("rows", 1), ("length", x.shape[-1])), role="row")
+    return with_forms(
+        lowered, vector_form(FunctionRef(f"sapmcu_{family}_row_s8", ROWS_HEADER), row, x, y, is_in_place=True)
+    )
 
 
 def _tables(factor: float) -> tuple[Array, Array]:

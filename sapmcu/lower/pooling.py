@@ -7,7 +7,7 @@ from sapmcu.ir import ops
 from sapmcu.ir.cascade import RowForm
 from sapmcu.ir.graph import Tensor
 from sapmcu.ir.native import FunctionRef, Lowered, Params
-from sapmcu.lower.forms import ROWS_HEADER, sum_forms, window_form, with_forms
+from sapmcu.lower.forms import ROWS_HEADER, largest_form, sum_forms, window_form, with_forms
 from sapmcu.lower.rows import MAX_WINDOW, RowKernel, Windows, run_rows, width_fields
 from sapmcu.lower.table import Operands, Results, lowering, need_int8, need_uint16, operand
 
@@ -30,8 +30,10 @@ def _pool(function: str, op: ops.AveragePool2D | ops.MaxPool2D, operands: Operan
     windows = Windows.of(x, y, op.window, op.stride, op.padding)
     whole = windows.in_one_row()
     lowered = run_rows(RowKernel(function, HEADER, _params(whole, x, op.activation)), whole, x, y)
-    if isinstance(op, ops.AveragePool2D) and whole.result == (1, 1) and not x.is_constant and x.shape[0] == 1:
-        return with_forms(lowered, *_average_forms(windows, x, y, op.activation))
+    if windows.window == windows.image and not windows.is_padded and not x.is_constant and x.shape[0] == 1:
+        if isinstance(op, ops.AveragePool2D):
+            return with_forms(lowered, *_average_forms(windows, x, y, op.activation))
+        return with_forms(lowered, largest_form(x, y, int(op.activation.low), int(op.activation.high)))
     if windows.window[0] > MAX_WINDOW:
         return lowered
     kernel = FunctionRef(function, HEADER)

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from sapmcu.ir import ops
+from sapmcu.ir.cascade import RowForm, RowReads
 from sapmcu.ir.factors import ratio_factor
 from sapmcu.ir.graph import Op, Tensor
 from sapmcu.ir.native import Call, FunctionRef, Lowered, Params
-from sapmcu.lower.forms import ROWS_HEADER, sum_forms, with_forms
+from sapmcu.lower.forms import ROWS_HEADER, image_rows, largest_form, sum_forms, with_forms
 from sapmcu.lower.table import LoweringError, Operands, Results, address, lowering, need_int8, numbers, operand
 from sapmcu.reference.fixed_point import quantize_multiplier
 from sapmcu.reference.reduction import divide_factor
@@ -69,10 +71,34 @@ def sum_(op: Op, operands: Operands, results: Results) -> Lowered:
         ),
     )
     lowered = Lowered((Call("sapmcu_reduce_sum_s8", HEADER, (params, address(x), address(y))),))
-    if len(x.shape) != 4 or x.shape[0] != 1 or axes - {0} != {1, 2} or x.is_constant:
-        return lowered
+    if not _is_over_image(x, axes):
+        row = _row_loops(x, axes)
+        if row is None:
+            return lowered
+        of_row = replace(params, fields=(("loops", row), *params.fields[1:]), role="row")
+        return with_forms(lowered, _row_form("sapmcu_reduce_sum_row_s8", of_row, x, y))
     finish = Params("sapmcu_mean_row_s8_params", (("channels", x.shape[3]), *params.fields[1:]), "mean")
     return with_forms(lowered, *sum_forms((FunctionRef("sapmcu_mean_row_s8", ROWS_HEADER), finish), x, y))
+
+
+def _is_over_image(x: Tensor, axes: set[int]) -> bool:
+    return len(x.shape) == 4 and x.shape[0] == 1 and axes - {0} == {1, 2} and not x.is_constant
+
+
+def _row_loops(x: Tensor, axes: set[int]) -> Params | None:
+    """Of one row; None where the axes go beyond it."""
+    rank = len(x.shape)
+    first = rank - 2 if rank > 3 else rank - 1
+    inside = {axis - first for axis in axes if axis >= first}
+    if x.is_constant or any(x.shape[axis] > 1 for axis in axes if axis < first):
+        return None
+    return reduce_loops(x.shape[first:], inside)
+
+
+def _row_form(kernel: str, params: Params, x: Tensor, y: Tensor) -> RowForm:
+    rows, row_bytes = image_rows(x)
+    reads = RowReads(x.name, rows, row_bytes)
+    return RowForm(y.name, rows, y.size_bytes // rows, rows, (reads,), FunctionRef(kernel, ROWS_HEADER), params)
 
 
 @lowering(ops.ReduceMax, ops.ReduceMin)
@@ -80,8 +106,14 @@ def extreme(op: Op, operands: Operands, results: Results) -> Lowered:
     x, (y,) = operand(operands), results
     need_int8(x, y)
     function = "sapmcu_reduce_max_s8" if isinstance(op, ops.ReduceMax) else "sapmcu_reduce_min_s8"
-    loops = reduce_loops(x.shape, _axes(x, operands))
-    return Lowered((Call(function, HEADER, (loops, address(x), address(y))),))
+    axes = _axes(x, operands)
+    lowered = Lowered((Call(function, HEADER, (reduce_loops(x.shape, axes), address(x), address(y))),))
+    if _is_over_image(x, axes):
+        return with_forms(lowered, largest_form(x, y, -128, 127)) if isinstance(op, ops.ReduceMax) else lowered
+    row = _row_loops(x, axes)
+    if row is None:
+        return lowered
+    return with_forms(lowered, _row_form(function.replace("_s8", "_row_s8"), replace(row, role="row"), x, y))
 
 
 @lowering(ops.ArgMax, ops.ArgMin)

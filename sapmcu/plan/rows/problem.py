@@ -72,6 +72,7 @@ class Work:
 @dataclass(frozen=True)
 class Problem:
     """row_bytes, last_works: by row. writers: the steps by rows that write it. readers: (work, its steps that read it).
+    before: by step, the one before it of the same form, −1 for the first: the steps of a form run in their order.
 
     first_works: the work that writes a row, −1 for the graph's inputs. owners: the store of each tensor.
     """
@@ -81,6 +82,7 @@ class Problem:
     works: tuple[Work, ...]
     steps: tuple[RowStep, ...]
     row_bytes: tuple[int, ...]
+    before: tuple[int, ...]
     writers: tuple[tuple[int, ...], ...]
     readers: tuple[tuple[tuple[int, int], ...], ...]
     first_works: tuple[int, ...]
@@ -285,6 +287,7 @@ class _Builder:
         count = sum(store.rows for store in stores)
         writers: list[list[int]] = [[] for _ in range(count)]
         readers: list[dict[int, int]] = [{} for _ in range(count)]
+        numbers = {(one.work, one.form, one.number): number for number, one in enumerate(self.steps)}
         first_works, last_works = [INPUT] * count, [INPUT] * count
         for number, step in enumerate(self.steps):
             by_rows = bool(self.works[step.work].steps)
@@ -307,6 +310,7 @@ class _Builder:
             works=tuple(self.works),
             steps=tuple(self.steps),
             row_bytes=tuple(self.row_bytes),
+            before=tuple(numbers.get((one.work, one.form, one.number - 1), -1) for one in self.steps),
             writers=tuple(map(tuple, writers)),
             readers=tuple(tuple(one.items()) for one in readers),
             first_works=tuple(first_works),

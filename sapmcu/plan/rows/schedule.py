@@ -68,6 +68,7 @@ class Live:
         problem, made, done = self.problem, self.made, self.done
         steps, sizes, first_works = problem.steps, problem.row_bytes, problem.first_works
         writers, last_works, readers = problem.writers, problem.last_works, problem.readers
+        before = problem.before
         self.stamp += 1
         stamp, first, end = self.stamp, segment.first, segment.end
         live = peak = self.at_cut[first]
@@ -80,6 +81,9 @@ class Live:
                     number = stack[-1]
                     if done[number] == stamp:
                         stack.pop()
+                        continue
+                    if before[number] >= 0 and done[before[number]] != stamp:
+                        stack.append(before[number])
                         continue
                     step = steps[number]
                     for row in step.reads:
