@@ -92,7 +92,8 @@ def largest_form(x: Tensor, y: Tensor, low: int, high: int) -> RowForm:
         FunctionRef("sapmcu_largest_row_s8", ROWS_HEADER),
     )
     reads = RowReads(x.name, rows, row_bytes)
-    return RowForm(y.name, 1, y.size_bytes, rows, (reads,), kernel, params, is_update=True)
+    columns = Columns(x.shape[2], (x.shape[2],))
+    return RowForm(y.name, 1, y.size_bytes, rows, (reads,), kernel, params, is_update=True, columns=columns)
 
 
 def sum_forms(finish: tuple[FunctionRef, Params], x: Tensor, y: Tensor) -> tuple[RowForm, ...]:
@@ -102,7 +103,8 @@ def sum_forms(finish: tuple[FunctionRef, Params], x: Tensor, y: Tensor) -> tuple
     sums, sums_bytes = f"{y.name} sums", 4 * channels
     params = Params("sapmcu_sum_row_s8_params", (("width", width), ("channels", channels)), "sum")
     add = FunctionRef("sapmcu_sum_row_s8", ROWS_HEADER)
+    reads, columns = RowReads(x.name, rows, row_bytes), Columns(width, (width,))
     return (
-        RowForm(sums, 1, sums_bytes, rows, (RowReads(x.name, rows, row_bytes),), add, params, is_update=True),
+        RowForm(sums, 1, sums_bytes, rows, (reads,), add, params, is_update=True, columns=columns),
         RowForm(y.name, 1, y.size_bytes, 1, (RowReads(sums, 1, sums_bytes),), *finish),
     )

@@ -74,7 +74,8 @@ class Problem:
     """row_bytes, last_works: by row. writers: the steps by rows that write it. readers: (work, its steps that read it).
     before: by step, the one before it of the same form, −1 for the first: the steps of a form run in their order.
 
-    first_works: the work that writes a row, −1 for the graph's inputs. owners: the store of each tensor.
+    first_works: the work that writes a row, −1 for the graph's inputs; last_writers: the last one that does.
+    owners: the store of each tensor.
     """
 
     stores: tuple[Store, ...]
@@ -86,6 +87,7 @@ class Problem:
     writers: tuple[tuple[int, ...], ...]
     readers: tuple[tuple[tuple[int, int], ...], ...]
     first_works: tuple[int, ...]
+    last_writers: tuple[int, ...]
     last_works: tuple[int, ...]
     trailing_ops: tuple[int, ...]
 
@@ -314,6 +316,7 @@ class _Builder:
             writers=tuple(map(tuple, writers)),
             readers=tuple(tuple(one.items()) for one in readers),
             first_works=tuple(first_works),
+            last_writers=tuple(max((self.steps[one].work for one in steps), default=INPUT) for steps in writers),
             last_works=tuple(last_works),
             trailing_ops=trailing_ops,
         )

@@ -68,7 +68,7 @@ class Live:
         problem, made, done = self.problem, self.made, self.done
         steps, sizes, first_works = problem.steps, problem.row_bytes, problem.first_works
         writers, last_works, readers = problem.writers, problem.last_works, problem.readers
-        before = problem.before
+        before, last_writers = problem.before, problem.last_writers
         self.stamp += 1
         stamp, first, end = self.stamp, segment.first, segment.end
         live = peak = self.at_cut[first]
@@ -87,8 +87,10 @@ class Live:
                         continue
                     step = steps[number]
                     for row in step.reads:
-                        if made[row] != stamp and first_works[row] >= first:
-                            pending = [one for one in writers[row] if done[one] != stamp]
+                        if made[row] != stamp and last_writers[row] >= first:
+                            pending = [
+                                one for one in writers[row] if done[one] != stamp and first <= steps[one].work < end
+                            ]
                             if pending:
                                 stack.extend(reversed(pending))
                                 break

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from sapmcu.plan.rows.problem import Item, Problem, Source, make_problem
 from sapmcu.plan.rows.schedule import NO_LIMIT, Live, Segment, fewest_steps, lowest_peaks
-from sapmcu.plan.rows.strips import parts_of, strip_forms
+from sapmcu.plan.rows.strips import in_strips
 
 STRIPS = (2, 3, 4, 5, 6, 8, 10, 12, 16)
 MAX_STRIP_WORKS = 40
@@ -149,23 +149,18 @@ class _Search:
     def strip_items(self, segment: Segment) -> list[tuple[Item, ...]] | None:
         """The works once for each strip."""
         works = self.items[segment.first : segment.end]
-        last = works[-1].forms
-        if not last or last[0].columns is None or last[0].columns.columns < 2 * segment.strips:
-            return None
         if self.leaves_more(segment):
             return None
-        strips = []
-        for number, span in enumerate(parts_of(last[0].columns.columns, segment.strips)):
-            forms = strip_forms([work.forms for work in works], span, f" strip {number}")
-            if forms is None:
-                return None
-            strips.append(
-                tuple(
-                    replace(work, ops=work.ops if number == 0 else (), forms=its, lowered=None)
-                    for work, its in zip(works, forms, strict=True)
-                )
+        strips = in_strips([work.forms for work in works], segment.strips)
+        if strips is None:
+            return None
+        return [
+            tuple(
+                replace(work, ops=work.ops if number == 0 else (), forms=forms, lowered=None)
+                for work, forms in zip(works, strip, strict=True)
             )
-        return strips
+            for number, strip in enumerate(strips)
+        ]
 
     def leaves_more(self, segment: Segment) -> bool:
         """Whether something but the last work's result is read behind the segment, or seen by another name inside."""

@@ -37,13 +37,29 @@ def needed(form: RowForm, span: Span) -> Span:
     return max(first, 0), min(last + 1, width)
 
 
-def strip_forms(works: Sequence[Sequence[RowForm]], span: Span, suffix: str) -> tuple[tuple[RowForm, ...], ...] | None:
-    """The forms of works that follow each other, for some columns of what the last of them writes.
+def in_strips(works: Sequence[Sequence[RowForm]], count: int) -> list[tuple[tuple[RowForm, ...], ...]] | None:
+    """The forms of works that follow each other, once for each strip of what the last of them writes, or sums up.
 
-    Stores that the works before the last write are named with the suffix and hold the columns that are needed.
-    None where a form needs whole rows, or nothing of it is needed.
+    None where a form needs whole rows, or the result has too few columns.
     """
-    if any(form.columns is None for forms in works for form in forms):
+    result = works[-1][0] if works[-1] else None
+    if result is None or result.columns is None or result.columns.columns < count:
+        return None
+    strips = []
+    for number, span in enumerate(parts_of(result.columns.columns, count)):
+        last = works[-1]
+        if result.is_update:  # what is made of sums is made once, behind the last strip
+            last = [replace(result, is_continued=number > 0), *(works[-1][1:] if number == count - 1 else ())]
+        strip = _strip([*works[:-1], last], span, f" strip {number}")
+        if strip is None:
+            return None
+        strips.append(strip)
+    return strips
+
+
+def _strip(works: Sequence[Sequence[RowForm]], span: Span, suffix: str) -> tuple[tuple[RowForm, ...], ...] | None:
+    """One strip. Stores that the works before the last write have the suffix and hold the columns that are needed."""
+    if any(form.columns is None or form.is_update for forms in works[:-1] for form in forms):
         return None
     inside = {form.store for forms in works for form in forms}
     last = {form.store for form in works[-1]}
@@ -52,7 +68,7 @@ def strip_forms(works: Sequence[Sequence[RowForm]], span: Span, suffix: str) -> 
         for form in forms:
             if form.store not in spans:
                 return None
-            if form.reads:
+            if form.reads and form.columns is not None:
                 wanted = needed(form, spans[form.store])
                 for reads in form.reads:
                     known = spans.get(reads.store, wanted)
@@ -63,6 +79,8 @@ def strip_forms(works: Sequence[Sequence[RowForm]], span: Span, suffix: str) -> 
 
 def _narrow(form: RowForm, spans: dict[str, Span], held: dict[str, Span], suffix: str) -> RowForm:
     first, end = spans[form.store]
+    if form.columns is None:
+        return form
     if form.kernel is None:
         return _delivery(form, (first, end), suffix)
     columns, width = _columns(form), end - first
@@ -79,7 +97,7 @@ def _narrow(form: RowForm, spans: dict[str, Span], held: dict[str, Span], suffix
         form,
         store=form.store + suffix if is_held else form.store,
         row_bytes=pixel * width if is_held else form.row_bytes,
-        offset_bytes=0 if is_held else pixel * first,
+        offset_bytes=0 if is_held or form.is_update else pixel * first,
         reads=reads,
         params=_narrow_params(form.params, columns, width, taken[1] - taken[0], before),
         macs=form.macs * width // columns.columns,
@@ -110,7 +128,7 @@ def _narrow_params(params: Params, columns: Columns, width: int, in_width: int, 
     """The struct for fewer columns. All structs of forms by columns name their sizes alike."""
 
     def narrowed(name: str, value: Value) -> Value:
-        if name == "in_width":
+        if name in ("in_width", "width"):
             return in_width
         if name == "out_width":
             return width

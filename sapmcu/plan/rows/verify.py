@@ -217,6 +217,8 @@ class _CascadeReplay:
             if _meet((start, end), span):
                 assert span[0] == start and start in may_be_over, f"{who} overwrites what it reads"
         key = (self.replay.owner(form.store), first)
+        if form.is_update and step == 0:
+            assert form.is_continued == (self.written[key] > 0), f"{who} begins sums anew, or goes on with none"
         if self.written[key]:
             self.replay.check(form.store, first, form.row_bytes, start, who)
         self.written[key] += 1
