@@ -20,7 +20,8 @@ class RowReads:
 
     rows, row_bytes: of the store as this op sees it. A k whose row is outside of 0..rows−1 reads zero_row, NULL where
     there is none. stride 0: each step reads the same. is_whole: each step reads all rows, which lie together then
-    (window = 1 pointer, to the first). offset_bytes: where in each row the op's columns begin.
+    (window = 1 pointer, to the first). offset_bytes: where in each row the op's columns begin. first_rows: uint16_t, by
+    step the row of k = 0, in place of o · stride − before.
     """
 
     store: str
@@ -33,15 +34,22 @@ class RowReads:
     is_whole: bool = False
     offset_bytes: int = 0
     zero_row: Constant | None = None
+    first_rows: Constant | None = None
 
     def of_step(self, step: int) -> range:
         """The rows inside that step `step` reads."""
         if self.is_whole:
             return range(self.rows)
-        first = step * self.stride - self.before
+        first = step * self.stride - self.before if self.first_rows is None else self._first_row(step)
         wanted = range(first, first + (self.window - 1) * self.dilation + 1, self.dilation)
         inside = [row for row in wanted if 0 <= row < self.rows]
         return range(inside[0], inside[-1] + 1, self.dilation) if inside else range(0)
+
+    def _first_row(self, step: int) -> int:
+        assert self.first_rows is not None
+        row = self.first_rows.values[step]
+        assert isinstance(row, int)
+        return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +75,10 @@ class RowForm:
     rows holds the pointers of all reads, in their order: `window` for each. y is row first_row + o of `store` (rows,
     row_bytes), offset_bytes into it. is_update: all steps write row 0, and behind its reads the kernel gets that row as
     the step before left it, NULL in step 0: sums over rows. is_continued: step 0 gets it, too, as another form left it.
-    in_place: reads of one row on which y may lie where that row dies in this step. A form of a graph's input has no
-    kernel and no reads: the application delivers its rows. Where they come more than once or in part, its one read
-    names the input, and tells where in its rows the row_bytes of the store begin. macs: of one step. columns: None
-    where a step needs all of them.
+    is_numbered: behind its reads the kernel gets the address of o, a uint32_t. in_place: reads of one row on which y
+    may lie where that row dies in this step. A form of a graph's input has no kernel and no reads: the application
+    delivers its rows. Where they come more than once or in part, its one read names the input, and tells where in its
+    rows the row_bytes of the store begin. macs: of one step. columns: None where a step needs all of them.
     """
 
     store: str
@@ -83,6 +91,7 @@ class RowForm:
     scratch_bytes: int = 0
     is_update: bool = False
     is_continued: bool = False
+    is_numbered: bool = False
     first_row: int = 0
     offset_bytes: int = 0
     in_place: tuple[int, ...] = ()

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from sapmcu.ir import ops
+from sapmcu.ir.cascade import RowForm, RowReads
 from sapmcu.ir.graph import Tensor
-from sapmcu.ir.native import Call, Constant, Lowered, Params, Value
+from sapmcu.ir.native import Call, Constant, FunctionRef, Lowered, Params, Value
 from sapmcu.ir.resampling import FRACTION_BITS, bilinear_step, nearest_pixels
+from sapmcu.lower.forms import ROWS_HEADER, image_rows, with_forms
 from sapmcu.lower.table import Operands, Results, address, lowering, need_int8, need_uint16, operand
 
 HEADER = "sapmcu/resize.h"
@@ -38,7 +40,21 @@ def resize_nearest(op: ops.ResizeNearest, operands: Operands, results: Results) 
             ("pixel_bytes", pixel_bytes),
         ),
     )
-    return Lowered((Call("sapmcu_resize_nearest", HEADER, (params, address(x), address(y))),))
+    lowered = Lowered((Call("sapmcu_resize_nearest", HEADER, (params, address(x), address(y))),))
+    return with_forms(lowered, *_forms("sapmcu_nearest_row", params, rows.tolist(), 1, x, y))
+
+
+def _forms(
+    kernel: str, params: Params, first_rows: list[int], window: int, x: Tensor, y: Tensor
+) -> tuple[RowForm, ...]:
+    """Rows of one image, from `window` rows of x each."""
+    if x.is_constant or x.shape[0] != 1:
+        return ()
+    (x_rows, x_bytes), (y_rows, y_bytes) = image_rows(x), image_rows(y)
+    first = Constant("uint16_t", tuple(first_rows), "first_rows")
+    reads = RowReads(x.name, x_rows, x_bytes, window=window, first_rows=first)
+    function = FunctionRef(kernel, ROWS_HEADER)
+    return (RowForm(y.name, y_rows, y_bytes, y_rows, (reads,), function, params, is_numbered=window > 1),)
 
 
 @lowering(ops.ResizeBilinear)
@@ -59,4 +75,9 @@ def resize_bilinear(op: ops.ResizeBilinear, operands: Operands, results: Results
             ("channels", need_uint16(x.shape[3], f"channels of {x.name}")),
         ),
     )
-    return Lowered((Call("sapmcu_resize_bilinear_s8", HEADER, (params, address(x), address(y))),))
+    lowered = Lowered((Call("sapmcu_resize_bilinear_s8", HEADER, (params, address(x), address(y))),))
+    last = (x.shape[1] - 1) << FRACTION_BITS
+    positions = (min(max(row * steps[0] + origins[0], 0), last) for row in range(y.shape[1]))
+    return with_forms(
+        lowered, *_forms("sapmcu_bilinear_row_s8", params, [one >> FRACTION_BITS for one in positions], 2, x, y)
+    )

@@ -46,7 +46,7 @@ def plan_cascades(graph: Graph, steps: Sequence[Step], options: CascadeOptions) 
     planner = _Planner(graph, make_problem(source, choice.items, trailing_ops=trailing_ops))
     plan = planner.plan(choice.segments)
     if not options.by_rows:
-        whole = planner.whole_plan(plan_arena(graph, steps))
+        whole = _Planner(graph, make_problem(source, items)).whole_plan(plan_arena(graph, steps))
         plan = whole if whole.arena_bytes <= plan.arena_bytes else plan
     verify_cascades(graph, steps, plan)
     return plan

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from sapmcu.plan.rows.again import item_macs, with_copies
 from sapmcu.plan.rows.problem import Item, Problem, Source, make_problem
-from sapmcu.plan.rows.schedule import NO_LIMIT, Live, Segment, fewest_steps, lowest_peaks
+from sapmcu.plan.rows.schedule import NO_LIMIT, Edges, Live, Segment, fewest_steps, lowest_peaks
 from sapmcu.plan.rows.strips import in_strips
 
 STRIPS = (2, 3, 4, 5, 6, 8, 10, 12, 16)
@@ -24,22 +25,38 @@ class Choice:
     segments: tuple[Segment, ...]
 
 
-def item_macs(item: Item) -> int:
-    return sum(form.steps * form.macs for form in item.forms)
+MAX_COPIES = 2
+"""Tensors that are computed twice."""
 
 
 def choose(source: Source, items: tuple[Item, ...], extra_macs: int) -> Choice:
     """The lowest peak for at most so many MACs above those of the graph."""
     search = _Search(source, items)
     best, edges = lowest_peaks(search.live)
-    plain = Choice(items, fewest_steps(search.problem, edges, best))
     if extra_macs <= 0 or not items:
-        return plain
-    low, high, found = 0, best, plain
+        return Choice(items, fewest_steps(search.problem, edges, best))
+    left = extra_macs
+    for _ in range(MAX_COPIES):
+        tried = [(search, best, edges)]
+        for copied in with_copies(source, search.items, search.problem, best, left):
+            other = _Search(source, copied)
+            tried.append((other, *lowest_peaks(other.live)))
+        lowest = min(tried, key=lambda one: one[1])
+        if lowest[0] is search:
+            break
+        left -= sum(map(item_macs, lowest[0].items)) - sum(map(item_macs, search.items))
+        search, best, edges = lowest
+    return _in_strips(search, edges, best, left)
+
+
+def _in_strips(search: _Search, edges: Edges, best: int, extra_macs: int) -> Choice:
+    """Below the best peak without strips, if some do."""
+    low, high = 0, best
+    found = Choice(search.items, fewest_steps(search.problem, edges, best))
     for _ in range(MAX_HALVINGS):
-        limit = (low + high) // 2
         if high - low <= high // 200:
             break
+        limit = (low + high) // 2
         path = search.cheapest(edges, limit, extra_macs)
         if path is None:
             low = limit
