@@ -105,6 +105,11 @@ class Network:
         _, height, width, channels = self.shape(x)
         return self.add_op(ops.SpaceToDepth((x,), (self.tensor((1, height // 2, width // 2, 4 * channels)),), 2))
 
+    def resized(self, x: str, size: Pair) -> str:
+        _, _, _, channels = self.shape(x)
+        y = self.tensor((1, *size, channels))
+        return self.add_op(ops.ResizeBilinear((x, self.numbers(*size)), (y,), False, True))
+
     def transposed(self, x: str) -> str:
         """Rows become columns: an op that only runs whole."""
         _, height, width, channels = self.shape(x)
@@ -159,7 +164,20 @@ def _next(draw: st.DrawFn, net: Network, x: str, names: list[str]) -> str:
     twins = [name for name in names if net.shape(name) == net.shape(x)]
     kind = draw(
         st.sampled_from(
-            ["conv", "depthwise", "pool", "add", "relu", "mean", "transposed", "softmax", "joined", "padded", "blocks"]
+            [
+                "conv",
+                "depthwise",
+                "pool",
+                "add",
+                "relu",
+                "mean",
+                "transposed",
+                "softmax",
+                "joined",
+                "padded",
+                "blocks",
+                "resized",
+            ]
         )
     )
     if kind == "conv":
@@ -178,6 +196,8 @@ def _next(draw: st.DrawFn, net: Network, x: str, names: list[str]) -> str:
         return net.joined(x, draw(st.sampled_from(twins)), draw(st.sampled_from([1, 2, 3])))
     if kind == "padded":
         return net.padded(x)
+    if kind == "resized":
+        return net.resized(x, (draw(st.integers(1, 12)), draw(st.integers(1, 8))))
     if kind == "blocks":
         return net.space_to_depth(x) if height % 2 == width % 2 == 0 else net.relu(x)
     return net.mean(x) if kind == "mean" else net.transposed(x)

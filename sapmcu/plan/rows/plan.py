@@ -16,7 +16,7 @@ from sapmcu.plan.rows.assemble import Blocks, make_blocks
 from sapmcu.plan.rows.place import Placement, place
 from sapmcu.plan.rows.problem import Problem, Source, Store, make_problem
 from sapmcu.plan.rows.schedule import NO_LIMIT, Live, Segment
-from sapmcu.plan.rows.search import choose
+from sapmcu.plan.rows.search import choices
 from sapmcu.plan.rows.verify import verify_cascades
 
 INTERFACE_ALIGNMENT = 8
@@ -28,11 +28,13 @@ WORD = 4
 class CascadeOptions:
     """by_rows: the application delivers the graph's inputs row by row; with extra MACs perhaps more than once.
 
-    max_extra_macs: what may be computed twice, as a share of the graph's MACs.
+    max_extra_macs: what may be computed twice, as a share of the graph's MACs. sram_limit: bytes of arena that are
+    enough: of the plans that need no more, the one with the fewest MACs is taken, then the one with the fewest steps.
     """
 
     by_rows: bool = False
     max_extra_macs: float = 0.0
+    sram_limit: int | None = None
 
 
 def plan_cascades(graph: Graph, steps: Sequence[Step], options: CascadeOptions) -> CascadePlan:
@@ -41,15 +43,24 @@ def plan_cascades(graph: Graph, steps: Sequence[Step], options: CascadeOptions) 
     Every plan is replayed before it is returned.
     """
     source = Source(graph, {step.index: step.lowered for step in steps}, options.by_rows)
+    least: CascadePlan | None = None
+    for plan in _plans(source, steps, options):
+        least = plan if least is None or plan.arena_bytes < least.arena_bytes else least
+        if options.sram_limit is not None and plan.arena_bytes <= options.sram_limit:
+            break
+    assert least is not None
+    verify_cascades(graph, steps, least)
+    return least
+
+
+def _plans(source: Source, steps: Sequence[Step], options: CascadeOptions) -> Iterator[CascadePlan]:
+    """From the one that computes least to the one that needs least SRAM."""
+    graph = source.graph
     items, trailing_ops = source.items()
-    choice = choose(source, items, int(options.max_extra_macs * graph_macs(graph)))
-    planner = _Planner(graph, make_problem(source, choice.items, trailing_ops=trailing_ops))
-    plan = planner.plan(choice.segments)
     if not options.by_rows:
-        whole = _Planner(graph, make_problem(source, items)).whole_plan(plan_arena(graph, steps))
-        plan = whole if whole.arena_bytes <= plan.arena_bytes else plan
-    verify_cascades(graph, steps, plan)
-    return plan
+        yield _Planner(graph, make_problem(source, items)).whole_plan(plan_arena(graph, steps))
+    for choice in choices(source, items, int(options.max_extra_macs * graph_macs(graph)), options.sram_limit):
+        yield _Planner(graph, make_problem(source, choice.items, trailing_ops=trailing_ops)).plan(choice.segments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,24 +29,53 @@ MAX_COPIES = 2
 """Tensors that are computed twice."""
 
 
-def choose(source: Source, items: tuple[Item, ...], extra_macs: int) -> Choice:
-    """The lowest peak for at most so many MACs above those of the graph."""
+def choices(source: Source, items: tuple[Item, ...], extra_macs: int, sram_limit: int | None) -> Iterator[Choice]:
+    """The last has the lowest peak for at most so many MACs above those of the graph.
+
+    With a limit, before it come plans with fewer MACs, and with fewer steps by rows, whose peak is below the limit.
+    """
     search = _Search(source, items)
+    if not items:
+        yield Choice((), ())
+        return
     best, edges = lowest_peaks(search.live)
-    if extra_macs <= 0 or not items:
-        return Choice(items, fewest_steps(search.problem, edges, best))
-    left = extra_macs
+    if sram_limit is not None and best <= sram_limit:
+        with_singles = [dict(one) for one in edges]
+        for cut in range(len(items)):
+            with_singles[cut] |= search.singles(cut)
+        for limit in (sram_limit, (sram_limit + best) // 2):
+            yield Choice(items, fewest_steps(search.problem, with_singles, limit))
+    plain = Choice(items, fewest_steps(search.problem, edges, best))
+    if sram_limit is not None or extra_macs <= 0:
+        yield plain
+    if extra_macs <= 0:
+        return
+    search, best, edges, left = _with_copies(search, best, edges, extra_macs)
+    if sram_limit is not None:
+        for share in ROOM:
+            path = search.cheapest(edges, int(sram_limit * share), left)
+            if path is not None:
+                yield search.expanded(path)
+    yield _in_strips(search, edges, best, left)
+
+
+ROOM = (1.0, 0.97, 0.93, 0.88)
+"""Peaks, as shares of the limit, that are tried: rows between rows need room, too."""
+
+
+def _with_copies(search: _Search, best: int, edges: Edges, extra_macs: int) -> tuple[_Search, int, Edges, int]:
+    """(search, lowest peak, its segments, MACs that are left) with what is worth computing twice."""
     for _ in range(MAX_COPIES):
         tried = [(search, best, edges)]
-        for copied in with_copies(source, search.items, search.problem, best, left):
-            other = _Search(source, copied)
+        for copied in with_copies(search.source, search.items, search.problem, best, extra_macs):
+            other = _Search(search.source, copied)
             tried.append((other, *lowest_peaks(other.live)))
         lowest = min(tried, key=lambda one: one[1])
         if lowest[0] is search:
             break
-        left -= sum(map(item_macs, lowest[0].items)) - sum(map(item_macs, search.items))
+        extra_macs -= sum(map(item_macs, lowest[0].items)) - sum(map(item_macs, search.items))
         search, best, edges = lowest
-    return _in_strips(search, edges, best, left)
+    return search, best, edges, extra_macs
 
 
 def _in_strips(search: _Search, edges: Edges, best: int, extra_macs: int) -> Choice:
@@ -98,6 +127,11 @@ class _Search:
         while (last := before[path[-1].first if path else count]) is not None:
             path.append(last)
         return tuple(reversed(path))
+
+    def singles(self, cut: int) -> dict[Segment, int]:
+        """The op at a cut by itself: whole, and by rows."""
+        segments = (Segment(cut, cut + 1, is_whole) for is_whole in (True, False))
+        return {one: peak for one in segments if (peak := self.plain_peak([{}] * (cut + 1), one)) < NO_LIMIT}
 
     def steps(self, segment: Segment) -> int:
         if segment.is_whole:
