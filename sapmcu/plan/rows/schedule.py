@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sapmcu.plan.rows.problem import Problem
 
 NO_LIMIT = 1 << 62
+MAX_SIMULATED = 2_000_000
+"""Steps; once so many have been simulated (tens of seconds), longer segments than SHORT are no longer tried."""
+SHORT = 6
 ROOMY = 0.85
 """Segments up to this share of the peak leave room enough to place their rows below it."""
 
@@ -65,79 +68,66 @@ class Live:
         return live if live <= limit else None
 
     def rows(self, segment: Segment, limit: int, order: list[int] | None) -> int | None:
-        problem, made, done = self.problem, self.made, self.done
-        steps, sizes, first_works = problem.steps, problem.row_bytes, problem.first_works
-        writers, last_works, readers = problem.writers, problem.last_works, problem.readers
-        before, last_writers = problem.before, problem.last_writers
-        self.stamp += 1
-        stamp, first, end = self.stamp, segment.first, segment.end
+        problem, first, end = self.problem, segment.first, segment.end
+        sizes, last_works, first_works = problem.row_bytes, problem.last_works, problem.first_works
         live = peak = self.at_cut[first]
-        left: dict[int, int] = {}
-        stack: list[int] = []
-        for work in (end - 1, *range(first, end - 1)):
-            for target in problem.works[work].steps:
-                stack.append(target)
-                while stack:
-                    number = stack[-1]
-                    if done[number] == stamp:
-                        stack.pop()
-                        continue
-                    if before[number] >= 0 and done[before[number]] != stamp:
-                        stack.append(before[number])
-                        continue
-                    step = steps[number]
-                    for row in step.reads:
-                        if made[row] != stamp and last_writers[row] >= first:
-                            pending = [
-                                one for one in writers[row] if done[one] != stamp and first <= steps[one].work < end
-                            ]
-                            if pending:
-                                stack.extend(reversed(pending))
-                                break
-                            made[row] = stamp
-                    else:
-                        stack.pop()
-                        done[number] = stamp
-                        if order is not None:
-                            order.append(number)
-                        taken = -1
-                        for row in step.writes:
-                            if row in left:
-                                continue
-                            if last_works[row] >= end:
-                                left[row] = -1
-                            else:
-                                left[row] = sum(count for work_, count in readers[row] if first <= work_ < end)
-                            if first_works[row] < first:  # another strip of it lives already
-                                continue
-                            for target_row, source in step.over:
-                                if target_row == row and taken < 0 and last_works[source] < end:
-                                    if source not in left:
-                                        left[source] = sum(c for w, c in readers[source] if first <= w < end)
-                                    if left[source] == 1:
-                                        taken = source
-                                        break
-                            else:
-                                live += sizes[row]
-                        now = live + step.scratch_bytes
-                        if now > peak:
-                            peak = now
-                            if peak > limit:
-                                self.simulated += len(left)
-                                return None
-                        for row in step.reads:
-                            if last_works[row] < end:
-                                if row not in left:
-                                    left[row] = sum(c for w, c in readers[row] if first <= w < end)
-                                left[row] -= 1
-                                if not left[row] and row != taken:
-                                    live -= sizes[row]
-                        for row in step.writes:
-                            if not left[row] and last_works[row] < end:
-                                live -= sizes[row]
-        self.simulated += len(left)
+        left: dict[int, int] = {}  # reads of a row that are to come; −1 where it lives on behind the segment
+        for number in self.on_demand(segment):
+            if order is not None:
+                order.append(number)
+            step = problem.steps[number]
+            shared = 0  # bytes of a new row that lie on a row that dies
+            for row in (*step.reads, *step.writes):
+                if row in left:
+                    continue
+                reads = sum(count for work, count in problem.readers[row] if first <= work < end)
+                left[row] = -1 if last_works[row] >= end else reads
+                if first_works[row] >= first:  # else it lives already
+                    live += sizes[row]
+                    if any(target == row and left[source] == 1 for target, source in step.over):
+                        shared = sizes[row]
+            peak = max(peak, live - shared + step.scratch_bytes)
+            if peak > limit:
+                return None
+            for row in step.reads:
+                if left[row] > 0:
+                    left[row] -= 1
+                    live -= 0 if left[row] else sizes[row]
+            for row in step.writes:
+                live -= 0 if left[row] else sizes[row]
+            self.simulated += 1
         assert live == self.at_cut[end], (live, self.at_cut[end], segment)
         return peak
+
+    def on_demand(self, segment: Segment) -> Iterator[int]:
+        """The steps: for each of the last work's, before it those that write what it reads; then what is left."""
+        problem, made, done, first, end = self.problem, self.made, self.done, segment.first, segment.end
+        steps, before, writers, last_writers = problem.steps, problem.before, problem.writers, problem.last_writers
+        self.stamp += 1
+        stamp = self.stamp
+        works = (problem.works[work] for work in (end - 1, *range(first, end - 1)))
+        for target in (step for work in works for step in work.steps):
+            stack = [target]
+            while stack:
+                number = stack[-1]
+                if done[number] == stamp:
+                    stack.pop()
+                    continue
+                if before[number] >= 0 and done[before[number]] != stamp:
+                    stack.append(before[number])
+                    continue
+                for row in steps[number].reads:
+                    if made[row] != stamp and last_writers[row] >= first:
+                        pending = [one for one in writers[row] if done[one] != stamp and steps[one].work < end]
+                        pending = [one for one in pending if steps[one].work >= first]
+                        if pending:
+                            stack.extend(reversed(pending))
+                            break
+                        made[row] = stamp
+                else:
+                    stack.pop()
+                    done[number] = stamp
+                    yield number
 
 
 Edges = list[dict[Segment, int]]
@@ -182,7 +172,8 @@ def _segments(live: Live, cut: int, count: int) -> Sequence[Segment]:
         return ()
     works = live.problem.works
     found = [Segment(cut, cut + 1, True)] if works[cut].whole is not None else []
-    for end in range(cut + 1, count + 1):
+    longest = count if live.simulated < MAX_SIMULATED else min(cut + SHORT, count)
+    for end in range(cut + 1, longest + 1):
         if not works[end - 1].steps:
             break
         found.append(Segment(cut, end, False))

@@ -34,7 +34,7 @@ def choices(source: Source, items: tuple[Item, ...], extra_macs: int, sram_limit
 
     With a limit, before it come plans with fewer MACs, and with fewer steps by rows, whose peak is below the limit.
     """
-    search = _Search(source, items)
+    search = _Search(source, items, extra_macs)
     if not items:
         yield Choice((), ())
         return
@@ -68,7 +68,7 @@ def _with_copies(search: _Search, best: int, edges: Edges, extra_macs: int) -> t
     for _ in range(MAX_COPIES):
         tried = [(search, best, edges)]
         for copied in with_copies(search.source, search.items, search.problem, best, extra_macs):
-            other = _Search(search.source, copied)
+            other = _Search(search.source, copied, extra_macs)
             tried.append((other, *lowest_peaks(other.live)))
         lowest = min(tried, key=lambda one: one[1])
         if lowest[0] is search:
@@ -94,13 +94,19 @@ def _in_strips(search: _Search, edges: Edges, best: int, extra_macs: int) -> Cho
     return found
 
 
+def _row_bytes(item: Item) -> int:
+    return sum(form.row_bytes for form in item.forms)
+
+
 @dataclass
 class _Search:
     source: Source
     items: tuple[Item, ...]
+    extra_macs: int
     problem: Problem = field(init=False)
     live: Live = field(init=False)
     known: dict[Segment, tuple[int, int] | None] = field(default_factory=dict)
+    cuttable: dict[tuple[int, int], bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.problem = make_problem(self.source, self.items)
@@ -148,7 +154,7 @@ class _Search:
             plain = [Segment(cut, end, is_whole) for is_whole in (True, False)]
             below = [one for one in plain if self.plain_peak(edges, one) <= limit]
             yield from ((one, 0) for one in below)
-            if below or end - cut > MAX_STRIP_WORKS:
+            if below or end - cut > MAX_STRIP_WORKS or not self.can_be_cut(cut, end):
                 continue
             for strips in STRIPS:
                 segment = Segment(cut, end, False, strips)
@@ -183,25 +189,28 @@ class _Search:
         strips = self.strip_items(segment)
         if strips is None:
             return None
+        macs = sum(map(item_macs, (item for strip in strips for item in strip))) - sum(map(item_macs, works))
+        if macs > self.extra_macs:
+            return NO_LIMIT, macs
         first, end, problem = segment.first, segment.end, self.problem
         kept = {
             store.name for store in problem.stores if max(problem.last_works[row] for row in store.numbers()) >= end
         }
-        part = make_problem(self.source, [item for strip in strips for item in strip], kept=kept)
+        # the others are like the widest: as high, or lower
+        widest = max(range(len(strips)), key=lambda number: sum(map(_row_bytes, strips[number])))
+        shown = [strips[number] for number in sorted({0, widest, len(strips) - 1})]
+        part = make_problem(self.source, [item for strip in shown for item in strip], kept=kept)
         live = Live(part)
         beside = self.live.at_cut[first] - live.at_cut[0]
         peaks = [
             live.run(Segment(number, number + len(works), False), NO_LIMIT) or 0
             for number in range(0, len(part.works), len(works))
         ]
-        macs = sum(map(item_macs, (item for strip in strips for item in strip))) - sum(map(item_macs, works))
         return max(peaks) + beside, macs
 
     def strip_items(self, segment: Segment) -> list[tuple[Item, ...]] | None:
         """The works once for each strip."""
         works = self.items[segment.first : segment.end]
-        if self.leaves_more(segment):
-            return None
         strips = in_strips([work.forms for work in works], segment.strips)
         if strips is None:
             return None
@@ -213,16 +222,21 @@ class _Search:
             for number, strip in enumerate(strips)
         ]
 
-    def leaves_more(self, segment: Segment) -> bool:
-        """Whether something but the last work's result is read behind the segment, or seen by another name inside."""
+    def can_be_cut(self, first: int, end: int) -> bool:
+        """Whether only the last work's result is read behind the works, and nothing is seen by two names inside."""
+        if (first, end) not in self.cuttable:
+            self.cuttable[first, end] = self._can_be_cut(first, end)
+        return self.cuttable[first, end]
+
+    def _can_be_cut(self, first: int, end: int) -> bool:
         owners, problem = self.source.owners, self.problem
-        forms = [form for work in self.items[segment.first : segment.end] for form in work.forms]
+        forms = [form for work in self.items[first:end] for form in work.forms]
         inside = {form.store for form in forms}
         if any(owners.get(one.store, one.store) in inside - {one.store} for form in forms for one in form.reads):
-            return True
-        last = {form.store for form in self.items[segment.end - 1].forms}
-        rows = (row for store in problem.stores if store.name in inside - last for row in store.numbers())
-        return any(problem.last_works[row] >= segment.end for row in rows)
+            return False
+        last = {form.store for form in self.items[end - 1].forms}
+        rows = (row for name in inside - last for row in problem.by_name[owners.get(name, name)].numbers())
+        return all(problem.last_works[row] < end for row in rows)
 
     def expanded(self, path: Sequence[Segment]) -> Choice:
         """The works as they run: those in strips once for each."""
