@@ -51,7 +51,7 @@ def live_ranges(problem: Problem, order: Sequence[int]) -> Ranges:
     for store in problem.stores:
         if store.is_kept:
             for row in store.numbers():
-                last[row] = max(len(order) - 1, 0)
+                last[row] = len(order)  # behind the last step: nothing may lie over it
     over: dict[int, int] = {}
     taken: set[int] = set()
     for time, number in enumerate(order):

@@ -45,15 +45,13 @@ def choices(source: Source, items: tuple[Item, ...], extra_macs: int, sram_limit
             with_singles[cut] |= search.singles(cut)
         for limit in (sram_limit, (sram_limit + best) // 2):
             yield Choice(items, fewest_steps(search.problem, with_singles, limit))
-    plain = Choice(items, fewest_steps(search.problem, edges, best))
-    if sram_limit is not None or extra_macs <= 0:
-        yield plain
+    yield Choice(items, fewest_steps(search.problem, edges, best))
     if extra_macs <= 0:
         return
     search, best, edges, left = _with_copies(search, best, edges, extra_macs)
     if sram_limit is not None:
         for share in ROOM:
-            path = search.cheapest(edges, int(sram_limit * share), left)
+            path = search.best_path(edges, int(sram_limit * share), left)
             if path is not None:
                 yield search.expanded(path)
     yield _in_strips(search, edges, best, left)
@@ -86,7 +84,7 @@ def _in_strips(search: _Search, edges: Edges, best: int, extra_macs: int) -> Cho
         if high - low <= high // 200:
             break
         limit = (low + high) // 2
-        path = search.cheapest(edges, limit, extra_macs)
+        path = search.best_path(edges, limit, extra_macs)
         if path is None:
             low = limit
         else:
@@ -106,11 +104,23 @@ class _Search:
     problem: Problem = field(init=False)
     live: Live = field(init=False)
     known: dict[Segment, tuple[int, int] | None] = field(default_factory=dict)
+    exact: set[Segment] = field(default_factory=set)
     cuttable: dict[tuple[int, int], bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.problem = make_problem(self.source, self.items)
         self.live = Live(self.problem)
+
+    def best_path(self, edges: Edges, limit: int, extra_macs: int) -> tuple[Segment, ...] | None:
+        """As cheapest, with exact peaks of all that is in strips."""
+        while True:
+            path = self.cheapest(edges, limit, extra_macs)
+            unsure = [one for one in path or () if one.strips > 1 and one not in self.exact]
+            if not unsure:
+                return path
+            for segment in unsure:
+                self.known[segment] = self.strips_cost(segment, is_exact=True)
+                self.exact.add(segment)
 
     def cheapest(self, edges: Sequence[dict[Segment, int]], limit: int, extra_macs: int) -> tuple[Segment, ...] | None:
         """Segments below the limit with the least extra MACs, then least steps; None where they are too many."""
@@ -184,7 +194,8 @@ class _Search:
             self.known[segment] = self.strips_cost(segment)
         return self.known[segment]
 
-    def strips_cost(self, segment: Segment) -> tuple[int, int] | None:
+    def strips_cost(self, segment: Segment, *, is_exact: bool = False) -> tuple[int, int] | None:
+        """A first estimate looks at the first, the widest and the last strip alone."""
         works = self.items[segment.first : segment.end]
         strips = self.strip_items(segment)
         if strips is None:
@@ -196,9 +207,8 @@ class _Search:
         kept = {
             store.name for store in problem.stores if max(problem.last_works[row] for row in store.numbers()) >= end
         }
-        # the others are like the widest: as high, or lower
         widest = max(range(len(strips)), key=lambda number: sum(map(_row_bytes, strips[number])))
-        shown = [strips[number] for number in sorted({0, widest, len(strips) - 1})]
+        shown = strips if is_exact else [strips[number] for number in sorted({0, widest, len(strips) - 1})]
         part = make_problem(self.source, [item for strip in shown for item in strip], kept=kept)
         live = Live(part)
         beside = self.live.at_cut[first] - live.at_cut[0]
