@@ -66,6 +66,19 @@ extern const uint32_t sapmcu_model_count;
 #define SAPMCU_END_OP(index) ((void)0)
 #endif
 
+/* Before rows of an op are computed: notes this address and the register that holds the op's index. */
+#if defined(__arm__)
+#define SAPMCU_BEGIN_RUN(index)                                                                              \
+    __asm__ volatile(".pushsection .debug_sapmcu_runs,\"\",%%progbits\n\t"                                   \
+                     ".word 1f\n\t"                                                                          \
+                     ".ascii \"%0   \"\n\t"                                                                  \
+                     ".popsection\n"                                                                         \
+                     "1:" ::"r"((uint32_t)(index))                                                           \
+                     : "memory")
+#else
+#define SAPMCU_BEGIN_RUN(index) ((void)(index))
+#endif
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SAPMCU_CASCADE_H
+#define SAPMCU_CASCADE_H
+
+/* Several ops interleaved row by row, so that of a tensor only the rows are kept that are still to be read.
+ * In which order the rows are computed and where they lie is decided by the compiler: all of this is
+ * constant. */
+
+#include "sapmcu/rows.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Memory for the rows of a tensor. Row r lies in the arena at base_bytes + (offsets[i] << shift), or where
+ * offsets is NULL at base_bytes + i * pitch_bytes; i = r, or r % ring where ring isn't 0: row r + ring takes
+ * the place of row r. */
+typedef struct {
+    const uint16_t *offsets;
+    uint32_t base_bytes;
+    uint32_t pitch_bytes;
+    uint16_t ring;
+    uint8_t shift;
+} sapmcu_row_store;
+
+/* What step o of a form reads of a store: rows o * stride - before + k * dilation, k = 0..window-1, each from
+ * offset_bytes on. For a row outside of 0..rows-1 the kernel gets zero_row, which may be NULL. */
+typedef struct {
+    const int8_t *zero_row;
+    uint32_t offset_bytes;
+    uint16_t store;
+    uint16_t rows;
+    uint16_t window, stride, dilation; /* stride 0: all steps read the same */
+    int16_t before;
+} sapmcu_row_reads;
+
+/* An op, or a part of one. Step o computes row first_row + o of a store, from offset_bytes on, by one call of
+ * the kernel with the rows of all reads, in their order, at most SAPMCU_MAX_WINDOW together.
+ * is_update: all steps write row 0, as sums over rows do; behind its reads the kernel gets one row more: row
+ * 0 as the step before left it, or NULL in step 0. y is that row, too. kernel NULL: the rows of a model's
+ * input, which the application writes. */
+typedef struct {
+    sapmcu_row_fn *kernel;
+    const void *params;
+    const sapmcu_row_reads *reads;
+    uint32_t offset_bytes;
+    uint32_t scratch_offset_bytes; /* of the kernel's scratch in the arena */
+    uint16_t op;                   /* index in the graph, for emulators that count instructions op by op */
+    uint16_t store, first_row;
+    uint8_t read_count;
+    uint8_t is_update;
+} sapmcu_row_form;
+
+/* run_count runs, each three numbers: form, first step, count of steps. They are uint8_t; if is_wide,
+ * uint16_t. */
+typedef struct {
+    const sapmcu_row_store *stores;
+    const sapmcu_row_form *forms;
+    const void *runs;
+    uint16_t run_count;
+    uint8_t is_wide;
+} sapmcu_cascade;
+
+/* Run the runs from number `from` on. Returns the number of the first run that the application has to make,
+ * which is left to it; run_count at the end. */
+uint32_t sapmcu_run_cascade(const sapmcu_cascade *cascade, int8_t *arena, uint32_t from);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SAPMCU_ROW_KERNELS_H
+#define SAPMCU_ROW_KERNELS_H
+
+/* Ops of whole tensors, a row at a time, for cascades (cascade.h). None uses scratch. `rows` are those of the
+ * operands that vary, in the op's order; an operand that each row of y needs lies together, and its row is
+ * all of it. Row kernels of convolutions and pools are in their own headers. */
+
+#include "sapmcu/binary.h"
+#include "sapmcu/copy.h"
+#include "sapmcu/fully_connected.h"
+#include "sapmcu/l2_normalization.h"
+#include "sapmcu/lut.h"
+#include "sapmcu/mat_mul.h"
+#include "sapmcu/prelu.h"
+#include "sapmcu/reduce.h"
+#include "sapmcu/rows.h"
+#include "sapmcu/softmax.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- Element by element: y may be a row that isn't repeated. */
+
+/* geometry: of a row. x, y: a constant operand, the same for all rows, or NULL: it varies. */
+typedef struct {
+    sapmcu_broadcast geometry;
+    sapmcu_binary_fn *kernel;
+    const void *params; /* of the kernel */
+    const int8_t *x, *y;
+} sapmcu_binary_row_s8_params;
+
+sapmcu_row_fn sapmcu_binary_row_s8; /* params: sapmcu_binary_row_s8_params */
+
+typedef struct {
+    const int8_t *lut; /* [256] */
+    uint32_t count;    /* numbers in a row */
+} sapmcu_lut_row_s8_params;
+
+sapmcu_row_fn sapmcu_lut_row_s8;   /* params: sapmcu_lut_row_s8_params */
+sapmcu_row_fn sapmcu_prelu_row_s8; /* params: sapmcu_prelu_s8_params of a row */
+
+/* --- Over the last axis: y may be the row of x. */
+
+sapmcu_row_fn sapmcu_softmax_row_s8;          /* params: sapmcu_softmax_s8_params of a row */
+sapmcu_row_fn sapmcu_log_softmax_row_s8;      /* params: sapmcu_log_softmax_s8_params of a row */
+sapmcu_row_fn sapmcu_l2_normalization_row_s8; /* params: sapmcu_l2_normalization_s8_params of a row */
+
+/* --- Products: y overlaps no row. */
+
+sapmcu_row_fn sapmcu_fully_connected_row_s8; /* params: sapmcu_fully_connected_s8_params of a row */
+
+/* x, y: a constant operand, or NULL: it varies. batches, product: of a row of the result. */
+typedef struct {
+    const int8_t *x, *y;
+    sapmcu_mat_mul_batches batches;
+    sapmcu_mat_mul_s8_params product;
+} sapmcu_mat_mul_row_s8_params;
+
+sapmcu_row_fn sapmcu_mat_mul_row_s8; /* params: sapmcu_mat_mul_row_s8_params */
+
+/* --- Reductions inside a row: y overlaps no row. */
+
+sapmcu_row_fn sapmcu_reduce_sum_row_s8; /* params: sapmcu_reduce_sum_s8_params of a row */
+sapmcu_row_fn sapmcu_reduce_max_row_s8; /* params: sapmcu_reduce_loops of a row */
+sapmcu_row_fn sapmcu_reduce_min_row_s8; /* params: sapmcu_reduce_loops of a row */
+
+/* --- Reductions over rows: an update, row by row of x, then for sums a kernel that makes y of them. */
+
+typedef struct {
+    uint16_t width, channels; /* of a row of x */
+} sapmcu_sum_row_s8_params;
+
+/* params: sapmcu_sum_row_s8_params. rows: a row of x [width, channels], and the sums so far, which are y, or
+ * NULL: there are none yet. y: int32 [channels], 4-byte aligned: the sums with this row. */
+sapmcu_row_fn sapmcu_sum_row_s8;
+
+/* A mean as average pools round it: half away from zero. y = clamp(sum / count). */
+typedef struct {
+    uint32_t count;    /* numbers in each sum */
+    uint16_t channels; /* of y */
+    int8_t low, high;  /* clamp of y, inclusive */
+} sapmcu_average_row_s8_params;
+
+/* params: sapmcu_average_row_s8_params. rows: the sums, int32 [channels]. y: [channels]. */
+sapmcu_row_fn sapmcu_average_row_s8;
+
+/* As sapmcu_reduce_sum_s8_params. */
+typedef struct {
+    int32_t bias;
+    int32_t multiplier;
+    int32_t shift;
+    int32_t zero_point;
+    uint32_t channels;
+} sapmcu_mean_row_s8_params;
+
+/* MEAN and SUM. params: sapmcu_mean_row_s8_params. rows: the sums, int32 [channels]. y: [channels]. */
+sapmcu_row_fn sapmcu_mean_row_s8;
+
+typedef struct {
+    uint16_t width, channels; /* of a row of x */
+    int8_t low, high;         /* clamp of y, inclusive */
+} sapmcu_largest_row_s8_params;
+
+/* params: sapmcu_largest_row_s8_params. rows: a row of x [width, channels], and the largest numbers so far,
+ * which are y, or NULL: there are none yet. y: [channels]. */
+sapmcu_row_fn sapmcu_largest_row_s8;
+
+/* --- Moves, of any type: y overlaps no row. */
+
+/* Row k of `rows` rows goes to y + k * y_step_bytes as `copy` says. */
+typedef struct {
+    sapmcu_copy_params copy;
+    uint32_t rows;
+    uint32_t y_step_bytes;
+} sapmcu_copy_rows_params;
+
+sapmcu_row_fn sapmcu_copy_rows; /* params: sapmcu_copy_rows_params. rows: [rows] of one tensor */
+
+/* A row with more columns: y is filled with an element, then x copied into it. */
+typedef struct {
+    const void *element;
+    uint32_t element_bytes; /* 1, 2, 4 or 8 */
+    uint32_t count;         /* elements of a row of y */
+    sapmcu_copy_params copy;
+} sapmcu_pad_row_params;
+
+sapmcu_row_fn sapmcu_pad_row; /* params: sapmcu_pad_row_params. rows: [1]; NULL: only elements */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

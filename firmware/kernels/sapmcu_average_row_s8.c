@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sapmcu/requantize.h"
+#include "sapmcu/row_kernels.h"
+
+void sapmcu_average_row_s8(const void *params, const int8_t *const *rows, int8_t *y, void *scratch) {
+    const sapmcu_average_row_s8_params *const p = params;
+    const int32_t *const sums = (const int32_t *)(const void *)rows[0];
+    const int32_t count = (int32_t)p->count;
+    (void)scratch;
+    for (uint32_t c = 0; c < p->channels; c++) {
+        const int32_t half = sums[c] > 0 ? count / 2 : -(count / 2);
+        y[c] = sapmcu_clamp((sums[c] + half) / count, p->low, p->high);
+    }
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+
+#include "sapmcu/row_kernels.h"
+
+void sapmcu_mat_mul_row_s8(const void *params, const int8_t *const *rows, int8_t *y, void *scratch) {
+    const sapmcu_mat_mul_row_s8_params *const p = params;
+    const int8_t *const left = p->x != NULL ? p->x : *rows++;
+    const int8_t *const right = p->y != NULL ? p->y : *rows;
+    (void)scratch;
+    sapmcu_run_mat_mul(&p->batches, &p->product, left, right, y);
+}
