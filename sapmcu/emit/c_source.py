@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 MAX_COMMENT = 100
 BYTES_PER_LINE = 20
+LINE_WIDTH = 110
 
 
 def c_comment(text: str) -> str:
@@ -44,3 +45,25 @@ def byte_rows(data: bytes) -> Iterator[str]:
     """The lines of an initialiser of `data`."""
     for start in range(0, len(data), BYTES_PER_LINE):
         yield "    " + ",".join(map(str, data[start : start + BYTES_PER_LINE])) + ","
+
+
+def wrapped(opening: str, items: Sequence[str], closing: str) -> Iterator[str]:
+    """opening, the items with commas between, closing: on one line if they fit, else on lines of their own."""
+    line = opening + ", ".join(items) + closing
+    if len(line) <= LINE_WIDTH:
+        yield line
+        return
+    indent = " " * (len(opening) - len(opening.lstrip()) + 4)
+    yield opening
+    line = indent
+    for number, item in enumerate(items, 1):
+        piece = item + ("," if number < len(items) or closing.startswith("}") else "")
+        if len(line) + len(piece) > LINE_WIDTH and line.strip():
+            yield line.rstrip()
+            line = indent
+        line += f"{piece} "
+    if closing.startswith("}"):
+        yield line.rstrip()
+        yield indent[4:] + closing
+    else:
+        yield line.rstrip() + closing

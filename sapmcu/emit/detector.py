@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sapmcu.emit.c_source import c_comment, c_list
-from sapmcu.emit.native import c_identifier, wrapped
+from sapmcu.emit.c_source import c_comment, c_list, wrapped
+from sapmcu.emit.native import c_identifier
 from sapmcu.emit.origin import Origin, block_comment
 from sapmcu.errors import UserError
 from sapmcu.firmware_files import firmware_file

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sapmcu.emit.c_source import c_comment, c_float, c_integer, c_list, c_string
+from sapmcu.emit.c_source import c_comment, c_float, c_integer, c_list, c_string, wrapped
+from sapmcu.emit.cascade import cascade_headers, cascade_tables
 from sapmcu.emit.origin import Origin, block_comment
 from sapmcu.emit.tflm import C_TYPES
+from sapmcu.ir.cascade import Cascade
 from sapmcu.ir.graph import DType, Tensor
 from sapmcu.ir.native import (
     Argument,
@@ -23,10 +25,9 @@ from sapmcu.ir.native import (
     Scratch,
     Step,
     TensorRef,
-    Value,
 )
+from sapmcu.ir.parts import last_ops, part_data, pointed_to, program_cascades, program_parts
 
-LINE_WIDTH = 110
 NARROW_TYPES = ("int8_t", "uint8_t", "int16_t", "uint16_t")
 """Their arrays are aligned to words, so that kernels can load several numbers at once."""
 
@@ -37,7 +38,7 @@ END_OP = (
     "/* Behind each op: a mark for emulators, and the end of a run of just so many ops. */",
     "#define END_OP(index)                                                                                        \\",
     "    SAPMCU_END_OP(index);                                                                                    \\",
-    "    if (count == (index) + 1) {                                                                              \\",
+    "    if (count <= (index) + 1) {                                                                              \\",
     "        return 0;                                                                                            \\",
     "    }",
     "",
@@ -127,7 +128,7 @@ class _Source:
         yield from self.title("The data and the calls of")
         yield f'#include "sapmcu_{self.model}.h"'
         yield ""
-        headers = {header for step in self.program.steps for call in step.lowered.calls for header in _headers(call)}
+        headers = set(self.headers())
         if headers:
             yield from (f'#include "{header}"' for header in sorted(headers))
             yield ""
@@ -137,20 +138,30 @@ class _Source:
         yield from self.run()
         yield from self.interface()
 
+    def headers(self) -> Iterator[str]:
+        for part in program_parts(self.program):
+            if isinstance(part, Cascade):
+                yield from cascade_headers(part)
+            else:
+                for call in self.program.steps[part].lowered.calls:
+                    yield from _headers(call)
+
     def data(self) -> Iterator[str]:
-        """Constants and structs under the op that uses them first."""
+        """Constants and structs under the op that uses them first, then the tables of cascades."""
         names = self.names()
         done: set[str] = set()
-        for step in self.program.steps:
-            lines: list[str] = []
-            for call in step.lowered.calls:
-                for argument in call.arguments:
-                    if isinstance(argument, Constant | Params):
-                        lines += _definitions(argument, names, done)
-            if lines:
-                yield f"/* {c_comment(step.comment)} */"
-                yield from lines
-                yield ""
+        for part in program_parts(self.program):
+            lines: dict[int, list[str]] = {}
+            for index, value in part_data(self.program.steps, part):
+                lines.setdefault(index, []).extend(_definitions(value, names, done))
+            for index, definitions in lines.items():
+                if definitions:
+                    yield f"/* {c_comment(self.program.steps[index].comment)} */"
+                    yield from definitions
+                    yield ""
+        for number, cascade in enumerate(program_cascades(self.program)):
+            yield from cascade_tables(self.program, cascade, f"cascade{number}", names)
+            yield ""
 
     def run(self) -> Iterator[str]:
         """One list for both: the compiler drops the comparisons with `count` where all ops run."""
@@ -158,12 +169,19 @@ class _Source:
         yield from END_OP
         yield "__attribute__((always_inline)) static inline int run(uint32_t count) {"
         yield from ("    if (count == 0) {", "        return 0;", "    }", "")
-        for step in self.program.steps:
-            nothing = "" if step.lowered.calls else ": the same bytes, nothing to do"
-            yield f"    /* {c_comment(step.comment + nothing)} */"
-            for call in step.lowered.calls:
-                yield from self.call(step, call, names)
-            yield f"    END_OP({step.index});"
+        cascades = program_cascades(self.program)
+        for part, last in zip(program_parts(self.program), last_ops(self.program), strict=True):
+            for index in (part,) if isinstance(part, int) else part.ops:
+                step = self.program.steps[index]
+                nothing = "" if step.lowered.calls else ": the same bytes, nothing to do"
+                yield f"    /* {c_comment(step.comment + nothing)} */"
+            if isinstance(part, Cascade):
+                yield f"    sapmcu_run_cascade(&cascade{cascades.index(part)}, arena, 0);"
+            else:
+                for call in self.program.steps[part].lowered.calls:
+                    yield from self.call(self.program.steps[part], call, names)
+            if last is not None:
+                yield f"    END_OP({last});"
             yield ""
         yield "    return 0;"
         yield "}"
@@ -264,8 +282,8 @@ def _definitions(value: Constant | Params, names: Names, done: set[str]) -> list
         opening = f"static {alignment}const {value.c_type} {names[value]}[{len(value.values)}] = {{"
         return list(wrapped(opening, [_element(one, value.c_type) for one in value.values], "};"))
     lines = []
-    for constant in _pointed_to(value):
-        lines += _definitions(constant, names, done)
+    for one in pointed_to(value):
+        lines += _definitions(one, names, done)
     return [*lines, *wrapped(f"static const {value.c_type} {names[value]} = {{", list(_fields(value, names)), "};")]
 
 
@@ -276,14 +294,6 @@ def _fields(params: Params, names: Names, prefix: str = "") -> Iterator[str]:
             yield from _fields(value, names, f"{prefix}.{name}")
         else:
             yield f"{prefix}.{name} = {_value(value, names)}"
-
-
-def _pointed_to(value: Value) -> Iterator[Constant]:
-    if isinstance(value, Constant):
-        yield value
-    elif isinstance(value, Params):
-        for _, field in value.fields:
-            yield from _pointed_to(field)
 
 
 def _value(value: Element | Constant | Pointer | FunctionRef | None, names: Names) -> str:
@@ -302,25 +312,3 @@ def _element(value: Element, c_type: str = "") -> str:
     if isinstance(value, float):
         return c_float(value)
     return f"{value}u" if value > 2**31 - 1 else str(value)
-
-
-def wrapped(opening: str, items: Sequence[str], closing: str) -> Iterator[str]:
-    """opening, the items with commas between, closing: on one line if they fit, else on lines of their own."""
-    line = opening + ", ".join(items) + closing
-    if len(line) <= LINE_WIDTH:
-        yield line
-        return
-    indent = " " * (len(opening) - len(opening.lstrip()) + 4)
-    yield opening
-    line = indent
-    for number, item in enumerate(items, 1):
-        piece = item + ("," if number < len(items) or closing.startswith("}") else "")
-        if len(line) + len(piece) > LINE_WIDTH and line.strip():
-            yield line.rstrip()
-            line = indent
-        line += f"{piece} "
-    if closing.startswith("}"):
-        yield line.rstrip()
-        yield indent[4:] + closing
-    else:
-        yield line.rstrip() + closing

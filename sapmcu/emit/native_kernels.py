@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from sapmcu.firmware_files import firmware_dir
-from sapmcu.ir.native import FunctionRef, NativeProgram
+from sapmcu.ir.cascade import Cascade
+from sapmcu.ir.native import FunctionRef, NativeProgram, Params, Pointer, Value
+from sapmcu.ir.parts import program_parts
 
 PORTABLE = ("kernels", "engine")
 """Directories below firmware/ that hold one function a file, named as it."""
@@ -18,9 +20,30 @@ WITH_DSP = ("kernels/dsp", *PORTABLE)
 
 def functions(program: NativeProgram) -> tuple[str, ...]:
     """The C functions that a program names, sorted."""
-    calls = [call for step in program.steps for call in step.lowered.calls]
-    references = {one.name for call in calls for one in call.arguments if isinstance(one, FunctionRef)}
-    return tuple(sorted({call.function for call in calls} | references))
+    return tuple(sorted(set(_functions(program))))
+
+
+def _functions(program: NativeProgram) -> Iterator[str]:
+    for part in program_parts(program):
+        if isinstance(part, Cascade):
+            yield "sapmcu_run_cascade"
+            for form in part.forms:
+                yield from _named_in(form.kernel)
+                yield from _named_in(form.params)
+            continue
+        for call in program.steps[part].lowered.calls:
+            yield call.function
+            yield from (one.name for one in call.arguments if isinstance(one, FunctionRef))
+
+
+def _named_in(value: Value) -> Iterator[str]:
+    if isinstance(value, FunctionRef):
+        yield value.name
+    elif isinstance(value, Pointer):
+        yield from _named_in(value.target)
+    elif isinstance(value, Params):
+        for _, field in value.fields:
+            yield from _named_in(field)
 
 
 def kernel_files(program: NativeProgram, *, has_dsp: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from sapmcu.ir.graph import DType, Tensor
 
 if TYPE_CHECKING:
-    from sapmcu.ir.cascade import RowForm
+    from sapmcu.ir.cascade import CascadePlan, RowForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,11 @@ class ArenaPlan:
 
 @dataclass(frozen=True, slots=True)
 class NativeProgram:
-    """name: of the graph. constants, params: by C identifier, in the order of their first use."""
+    """name: of the graph. constants, params: by C identifier, in the order of their first use.
+
+    cascades: which ops run interleaved, and where their rows lie; None where all run whole, one behind the other. plan
+    has the tensors that lie together.
+    """
 
     name: str
     constants: Mapping[str, Constant]
@@ -141,3 +145,4 @@ class NativeProgram:
     plan: ArenaPlan
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    cascades: CascadePlan | None = None

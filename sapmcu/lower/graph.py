@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from sapmcu.errors import UserError
 from sapmcu.ir import ops
+from sapmcu.ir.cascade import Cascade, CascadePlan
 from sapmcu.ir.graph import DType, Graph, Op, Tensor
-from sapmcu.ir.native import Constant, Lowered, NativeProgram, Params, Step, Value
+from sapmcu.ir.native import ArenaPlan, Constant, Lowered, NativeProgram, Params, Step
+from sapmcu.ir.parts import part_data, pointed_to
 from sapmcu.ir.tflite import op_code
 from sapmcu.lower.table import LOWER, LoweringError
 from sapmcu.plan.live import live_bytes
@@ -21,22 +23,50 @@ from sapmcu.plan.tflm.buffers import OFFLINE_METADATA
 HINT = "--engine tflm runs it"
 
 
-def lower_graph(graph: Graph, *, is_each_kept: bool = False) -> NativeProgram:
+def lower_graph(graph: Graph, *, is_each_kept: bool = False, cascades: CascadePlan | None = None) -> NativeProgram:
     """is_each_kept: for debugging, give each tensor memory of its own, so that all can be read after a run.
+
+    cascades: a plan for this graph, of the forms that lower_ops gives it; without one all ops run whole.
 
     Raises: UserError with every op that the native engine can't run.
     """
     _check_interface(graph)
-    steps = tuple(_lower_ops(graph))
-    constants, params = _name_data(steps)
+    steps = lower_ops(graph)
+    constants, params = _name_data(steps, range(len(steps)) if cascades is None else cascades.parts)
+    if cascades is None:
+        plan = plan_arena(graph, steps, is_each_kept=is_each_kept)
+    else:
+        plan = _tensors_together(graph, steps, cascades)
     return NativeProgram(
         name=graph.name,
         constants=constants,
         params=params,
         steps=steps,
-        plan=plan_arena(graph, steps, is_each_kept=is_each_kept),
+        plan=plan,
         inputs=tuple(graph.tensors[name] for name in graph.inputs),
         outputs=tuple(graph.tensors[name] for name in graph.outputs),
+        cascades=cascades,
+    )
+
+
+def _tensors_together(graph: Graph, steps: Sequence[Step], cascades: CascadePlan) -> ArenaPlan:
+    """Where whole tensors lie: those whose rows are all kept, one behind the other, and their aliases."""
+    aliases: dict[str, str] = {}
+    for step in steps:
+        for result, operand in step.lowered.aliases:
+            if result not in cascades.stores:
+                aliases[result] = aliases.get(operand, operand)
+    offsets = {}
+    for name, tensor in graph.tensors.items():
+        store = cascades.stores.get(aliases.get(name, name))
+        if store and store.is_together and store.row_bytes * len(store.offset_bytes) == tensor.size_bytes:
+            offsets[name] = store.offset_bytes[0]
+    return ArenaPlan(
+        offset_bytes=offsets,
+        aliases={name: owner for name, owner in aliases.items() if name in offsets},
+        scratch_offset_bytes=cascades.scratch_offset_bytes,
+        arena_bytes=cascades.arena_bytes,
+        bound_bytes=cascades.bound_bytes,
     )
 
 
@@ -46,7 +76,9 @@ def _check_interface(graph: Graph) -> None:
             raise UserError(f"the output {name} of {graph.name} is a constant", hint="remove it from the model")
 
 
-def _lower_ops(graph: Graph) -> Iterator[Step]:
+def lower_ops(graph: Graph) -> tuple[Step, ...]:
+    """What each op becomes. Raises: UserError with every op that the native engine can't run."""
+    steps = []
     violations = []
     for index, op in enumerate(graph.ops):
         try:
@@ -54,9 +86,10 @@ def _lower_ops(graph: Graph) -> Iterator[Step]:
         except LoweringError as error:
             violations.append(f"op {index} {op_code(op)} ({op.name}): {error}")
             continue
-        yield Step(index, describe(graph, index, op), lowered)
+        steps.append(Step(index, describe(graph, index, op), lowered))
     if violations:
         raise UserError(violations[0], hint=HINT, details=violations[1:])
+    return tuple(steps)
 
 
 def _lower_op(graph: Graph, op: Op) -> Lowered:
@@ -120,7 +153,9 @@ def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "1"
 
 
-def _name_data(steps: tuple[Step, ...]) -> tuple[Mapping[str, Constant], Mapping[str, Params]]:
+def _name_data(
+    steps: Sequence[Step], parts: Iterable[Cascade | int]
+) -> tuple[Mapping[str, Constant], Mapping[str, Params]]:
     """A C identifier for each constant and each struct, equal ones once."""
     constants: dict[Constant, str] = {}
     params: dict[Params, str] = {}
@@ -134,21 +169,11 @@ def _name_data(steps: tuple[Step, ...]) -> tuple[Mapping[str, Constant], Mapping
         taken.add(name)
         return name
 
-    for step in steps:
-        for call in step.lowered.calls:
-            for argument in call.arguments:
-                if isinstance(argument, Constant | Params):
-                    for constant in _constants_of(argument):
-                        if constant not in constants:
-                            constants[constant] = name(step.index, constant.role)
-                if isinstance(argument, Params) and argument not in params:
-                    params[argument] = name(step.index, argument.role)
+    for part in parts:
+        for index, value in part_data(steps, part):
+            for one in pointed_to(value):
+                if isinstance(one, Constant) and one not in constants:
+                    constants[one] = name(index, one.role)
+                elif isinstance(one, Params) and one not in params:
+                    params[one] = name(index, one.role)
     return {name: one for one, name in constants.items()}, {name: one for one, name in params.items()}
-
-
-def _constants_of(value: Value) -> Iterator[Constant]:
-    if isinstance(value, Constant):
-        yield value
-    elif isinstance(value, Params):
-        for _, field in value.fields:
-            yield from _constants_of(field)
