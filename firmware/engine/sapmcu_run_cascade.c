@@ -39,7 +39,7 @@ uint32_t sapmcu_run_cascade(const sapmcu_cascade *cascade, int8_t *arena, uint32
         if (form->kernel == NULL) {
             break;
         }
-        SAPMCU_BEGIN_RUN(form->op);
+        SAPMCU_BEGIN_ROWS(form->op);
         for (uint32_t i = 0; i < run.count; i++) {
             run_step(cascade, form, arena, run.first + i);
         }

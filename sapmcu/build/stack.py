@@ -2,8 +2,9 @@
 """The most stack that one inference can take: frames along the deepest path of calls.
 
 Direct calls are read from the ELF file's Thumb code. A call through a pointer is one that a driver makes of a kernel
-which it was passed: it reaches the functions whose addresses the driver's callers take, or the driver itself.
-Interrupts come on top.
+which it was passed: it reaches the functions whose addresses the driver's callers take, or the driver itself. Or it is
+one of a kernel that a model's tables hold: the executor of cascades calls row kernels, and these what their structs
+name. Interrupts come on top.
 Source: Armv7-M Architecture Reference Manual (DDI 0403E.e), A5 encoding, A7.7 B, BL, BLX, BX, PUSH, STMDB, SUB.
 """
 
@@ -24,6 +25,9 @@ from sapmcu.ir.build import FrameSize
 
 BRANCH_RELOCATIONS = frozenset({10, 30, 51, 102, 103})
 """R_ARM_THM_CALL, _JUMP24, _JUMP19, _JUMP11, _JUMP8. All others take an address. Source: AAELF32, 5.6.1."""
+CASCADE = "sapmcu_run_cascade"
+ROW_KERNEL = re.compile(r"sapmcu_\w*_rows?(_|$)")
+"""Names of what cascades call; no other function that a model's constants hold is called so."""
 COPY_NUMBER = re.compile(r"\.\d+$")
 """gcc appends it to copies of a function, but not in .su files: apply.constprop.0."""
 
@@ -64,29 +68,42 @@ def worst_stack_bytes(
         for name in one.names:
             indices.setdefault(name, []).append(index)
     taken: dict[int, set[int]] = {}
+    held: set[int] = set()
     roots = set()
     for path in objects:
-        for owners, name in _taken_addresses(path):
+        for owners, name, is_elsewhere in _taken_addresses(path):
             reached = indices.get(name, [])
             if not owners and path in model_objects and name.endswith("invoke"):
                 roots.update(reached)
+            if not owners and path in model_objects and is_elsewhere:
+                held.update(reached)
             for owner in (index for one in owners for index in indices.get(one, [])):
                 taken.setdefault(owner, set()).update(reached)
-    _resolve_pointers(functions, taken)
+    _resolve_pointers(functions, taken, held)
     own = _own_bytes(functions, frames)
     depths = [_depth(functions, own, root, {}, set()) for root in sorted(roots)]
     known = [one for one in depths if one is not None]
     return max(known) if known and len(known) == len(depths) else None
 
 
-def _resolve_pointers(functions: Sequence[_Function], taken: dict[int, set[int]]) -> None:
-    """Enter what calls through pointers reach among the callees; nothing found leaves calls_pointer as it is."""
-    for index, one in enumerate(functions):
-        if one.calls_pointer:
+def _resolve_pointers(functions: Sequence[_Function], taken: dict[int, set[int]], held: set[int]) -> None:
+    """Enter what calls through pointers reach among the callees; nothing found leaves calls_pointer as it is.
+
+    held: functions of other objects that the constants of models hold.
+    """
+    row_kernels = {index for index in held if any(map(ROW_KERNEL.match, functions[index].names))}
+    calls_pointer = [one.calls_pointer for one in functions]
+    for index in (index for index, calls in enumerate(calls_pointer) if calls):
+        one = functions[index]
+        if CASCADE in one.names:
+            reached = row_kernels
+        else:
             takers = [other for other, caller in enumerate(functions) if index in caller.callees]
             reached = set().union(*(taken.get(taker, set()) for taker in (index, *takers)))  # itself: a clone for one
-            one.callees |= reached
-            one.calls_pointer = not reached
+            if not reached or any(calls_pointer[taker] for taker in takers):  # passed on from a struct
+                reached = reached | (held - row_kernels)
+        one.callees |= reached
+        one.calls_pointer = not reached
 
 
 def _own_bytes(functions: Sequence[_Function], frames: Iterable[FrameSize]) -> list[int | None]:
@@ -238,8 +255,11 @@ def _signed(value: int, bits: int) -> int:
     return value - (value >> bits - 1 << bits)
 
 
-def _taken_addresses(path: Path) -> Iterator[tuple[set[str], str]]:
-    """(functions, name): they take the address of that symbol; none where constants or data hold it."""
+def _taken_addresses(path: Path) -> Iterator[tuple[set[str], str, bool]]:
+    """(functions, name, is_elsewhere): they take the address of that symbol; none where constants or data hold it.
+
+    is_elsewhere: another object defines it.
+    """
     with path.open("rb") as file:
         image = ELFFile(file)
         symbols = list(_symbols(image))
@@ -258,6 +278,6 @@ def _taken_addresses(path: Path) -> Iterator[tuple[set[str], str]]:
                 if one["r_info_type"] not in BRANCH_RELOCATIONS:
                     if symbol["st_info"]["type"] == "STT_SECTION":
                         for name in inside.get(symbol["st_shndx"], set()):
-                            yield owners, name
+                            yield owners, name, False
                     else:
-                        yield owners, symbol.name
+                        yield owners, symbol.name, symbol["st_shndx"] == "SHN_UNDEF"

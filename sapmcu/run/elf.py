@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from elftools.elf.sections import SymbolTableSection
 
 MARKS_SECTION = ".debug_sapmcu_ops"
 """Pairs of address and op index; an address of 0 belongs to a dropped function. Source: sapmcu/model.h."""
+ROWS_SECTION = ".debug_sapmcu_rows"
+"""Pairs of address and register, a string; rows of the op begin there whose index the register holds."""
 PADDING = "$"
 """Mapping symbols of the Arm ABI begin with it."""
 
@@ -27,12 +29,16 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """segments: (load address, bytes). functions by address. marks: address -> indices of the ops that end there."""
+    """segments: (load address, bytes). functions by address. marks: address -> indices of the ops that end there.
+
+    row_marks: address -> the register that holds the index of the op whose rows begin there.
+    """
 
     segments: tuple[tuple[int, bytes], ...]
     functions: tuple[Function, ...]
     symbols: Mapping[str, int]
     marks: Mapping[int, tuple[int, ...]]
+    row_marks: Mapping[int, str]
 
     @property
     def vectors(self) -> int:
@@ -69,7 +75,18 @@ def load_program(elf: Path) -> Program:
             tuple(sorted(functions.values(), key=lambda one: one.start)),
             symbols,
             marks,
+            dict(_row_marks(image)),
         )
+
+
+def _row_marks(image: ELFFile) -> Iterator[tuple[int, str]]:
+    section = image.get_section_by_name(ROWS_SECTION)
+    data = section.data() if section else b""
+    while data:
+        (address,) = struct.unpack_from("<I", data)
+        register, _, data = data[4:].partition(b"\0")
+        if address:
+            yield address & ~1, register.decode("ascii")
 
 
 def source_line(elf: Path, address: int) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import unicorn
 from unicorn import arm_const
 
@@ -81,7 +82,10 @@ class Machine:
         self._system: dict[int, int] = {}
         self._map(memory)
         self.counter = BlockCounter(self.uc, program, native=native)
-        self._ops: list[tuple[int, Counts]] = []
+        self._ended: list[int] = []
+        self._running: int | None = None
+        self._spent: dict[int, Counts] = {}
+        self._last = self.counter.counts()
         self._start: tuple[Counts, int, range] | None = None
         self._hook()
 
@@ -113,10 +117,28 @@ class Machine:
             self._at(symbols[END] & ~1, self._end)
             for address, indices in self.program.marks.items():
                 self._at(address, partial(self._end_ops, indices))
+            for address, name in self.program.row_marks.items():
+                self._at(address, partial(self._begin_rows, getattr(arm_const, f"UC_ARM_REG_{name.upper()}")))
 
     def _end_ops(self, indices: tuple[int, ...]) -> None:
         if self._start is not None:
-            self._ops += [(index, self.counter.counts()) for index in indices]
+            for index in indices:
+                self._spend(index if self._running is None else self._running)
+                self._running = None
+            self._ended += indices
+
+    def _begin_rows(self, register: int) -> None:
+        """Of an op whose rows are computed among those of others; what led to the first is its, too."""
+        if self._start is not None:
+            index = self.register(register)
+            self._spend(index if self._running is None else self._running)
+            self._running = index
+
+    def _spend(self, index: int) -> None:
+        """What ran since the last mark is what op `index` costs."""
+        counts = self.counter.counts()
+        self._spent[index] = self._spent.get(index, np.zeros_like(counts)) + counts - self._last
+        self._last = counts
 
     def _at(self, address: int, action: Callable[[], None]) -> None:
         self.uc.hook_add(unicorn.UC_HOOK_CODE, lambda *_: action(), begin=address, end=address)
@@ -210,8 +232,11 @@ class Machine:
         self.uc.mem_write(bottom, bytes([PAINT]) * (stack - bottom))
         caller = self.program.function_at(self.register(arm_const.UC_ARM_REG_LR) & ~1)
         own = range(caller.start, caller.end) if caller else range(0)
-        self._ops.clear()
-        self._start = self.counter.counts(), stack, own
+        self._ended.clear()
+        self._spent.clear()
+        self._running = None
+        self._last = self.counter.counts()
+        self._start = self._last, stack, own
 
     def _end(self) -> None:
         if self._start is None:
@@ -221,27 +246,27 @@ class Machine:
         for function in self.program.functions:
             if function.name in (BEGIN, END) or function.start == own.start:
                 counted[self._slice(function.start, function.end)] = 0
-        counts = [before, *(counts for _, counts in self._ops), self.counter.counts()]
-        totals = [int(((after - before) * counted).sum()) for after in counts[1:]]
+        if self._ended:
+            self._spend(self._ended[-1])  # the way back: the last op's
+        counts = self.counter.counts() - before
         self._on_invoke(
             Measurement(
-                instructions=totals[-1],
-                instructions_by_op=self._by_op(totals),
-                profile=self._profile(counts[-1] - before, counted),
+                instructions=int((counts * counted).sum()),
+                instructions_by_op=self._by_op(counted),
+                profile=self._profile(counts, counted),
                 stack_bytes=self._stack_used(stack),
                 arena_used_bytes=self._arena_used(),
             )
         )
 
-    def _by_op(self, totals: list[int]) -> tuple[int, ...] | None:
-        """Differences of the totals at the marks. An op without a mark of its own counts to the next one."""
-        indices = [index for index, _ in self._ops]
-        if not indices or indices != sorted(set(indices)):
+    def _by_op(self, counted: Counts) -> tuple[int, ...] | None:
+        """An op without a mark of its own counts to the next one."""
+        if not self._ended or self._ended != sorted(set(self._ended)):
             return None
-        ends = [*totals[:-2], totals[-1]]  # what follows the last mark is the way back: the last op's
-        costs = dict.fromkeys(range(indices[-1] + 1), 0)
-        costs |= {index: end - start for index, start, end in zip(indices, [0, *ends], ends, strict=False)}
-        return tuple(costs.values())
+        return tuple(
+            int((self._spent[index] * counted).sum()) if index in self._spent else 0
+            for index in range(self._ended[-1] + 1)
+        )
 
     def _slice(self, start: int, end: int) -> slice:
         return slice((start - self.counter.base) // 2, (end - self.counter.base + 1) // 2)

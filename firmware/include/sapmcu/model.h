@@ -66,17 +66,18 @@ extern const uint32_t sapmcu_model_count;
 #define SAPMCU_END_OP(index) ((void)0)
 #endif
 
-/* Before rows of an op are computed: notes this address and the register that holds the op's index. */
+/* Before rows of op `index` (any expression) are computed among those of others: notes this address, and as a
+ * string the register that holds the index. */
 #if defined(__arm__)
-#define SAPMCU_BEGIN_RUN(index)                                                                              \
-    __asm__ volatile(".pushsection .debug_sapmcu_runs,\"\",%%progbits\n\t"                                   \
+#define SAPMCU_BEGIN_ROWS(index)                                                                             \
+    __asm__ volatile(".pushsection .debug_sapmcu_rows,\"\",%%progbits\n\t"                                   \
                      ".word 1f\n\t"                                                                          \
-                     ".ascii \"%0   \"\n\t"                                                                  \
+                     ".asciz \"%0\"\n\t"                                                                     \
                      ".popsection\n"                                                                         \
                      "1:" ::"r"((uint32_t)(index))                                                           \
                      : "memory")
 #else
-#define SAPMCU_BEGIN_RUN(index) ((void)(index))
+#define SAPMCU_BEGIN_ROWS(index) ((void)(index))
 #endif
 
 #ifdef __cplusplus

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blocks of two pixels and two output channels: each word of x and filter is loaded once for two products.
+/* Blocks of two pixels and two output channels: each word of x and filter is loaded once for two products. A
+ * pixel that is left over takes four channels at a time.
  * Windows are taken in spans, which are the same for all channels: taps whose numbers lie together, in the
  * image or beside it. Small windows are gathered: one span then. */
 #include "sapmcu/conv2d.h"
 
 #include "dsp.h"
+#include "products_1x4.h"
 #include "products_2x2.h"
 
 enum { MAX_SPANS = 15, MAX_GATHERED = (MAX_SPANS - 1) * sizeof(sapmcu_span_2x2) / 2 };
@@ -160,9 +162,38 @@ static void compute_pixels(windows *w, uint32_t o, uint32_t count, int8_t *y0, i
     }
 }
 
+/* The same for one pixel, whose window both are. count: a multiple of 4. */
+static void compute_pixel(windows *w, uint32_t o, uint32_t count, int8_t *y) {
+    const sapmcu_conv2d_s8_params *const p = w->params;
+    const sapmcu_clamp_s8x4 clamp = sapmcu_make_clamp(p->low, p->high);
+    sapmcu_products_1x4 products;
+    products.filter_bytes = w->filter_bytes;
+    products.spans = w->spans;
+    products.spans_end = first_spans(w);
+    const int is_complete = w->row == p->kernel_height;
+    for (const uint32_t end = o + count; o < end; o += 4, y += 4) {
+        products.filter = p->filter + o * w->filter_bytes;
+        for (uint32_t i = 0; i < 4; i++) {
+            products.sum[i] = p->bias[o + i];
+        }
+        sapmcu_add_products_1x4(&products);
+        if (!is_complete) {
+            while (w->row < p->kernel_height) {
+                products.spans_end = next_spans(w);
+                sapmcu_add_products_1x4(&products);
+            }
+            products.spans_end = first_spans(w);
+        }
+        const uint32_t word =
+            sapmcu_requantize_s8x4(products.sum, p->multiplier + o, p->shift + o, p->y_zero_point);
+        sapmcu_store_s8x4(y, sapmcu_clamped_s8x4(clamp, word));
+    }
+}
+
 void sapmcu_conv2d_row_s8(const void *params, const int8_t *const *rows, int8_t *y, void *scratch) {
     const sapmcu_conv2d_s8_params *const p = params;
     const uint32_t group_channels = (uint32_t)p->out_channels / p->groups;
+    const uint32_t in_fours = group_channels & ~3U;
     windows w;
     int32_t column = -(int32_t)p->pad_left;
     (void)scratch;
@@ -172,7 +203,7 @@ void sapmcu_conv2d_row_s8(const void *params, const int8_t *const *rows, int8_t 
     w.filter_bytes = (uint32_t)p->kernel_height * p->kernel_width * w.depth;
     w.taps_together = p->dilation_width == 1 && p->groups == 1 ? p->kernel_width : 1;
     for (uint32_t ox = 0; ox < p->out_width;) {
-        /* the first of an odd number of pixels has no partner and is computed twice */
+        /* the first of an odd number of pixels has no partner */
         const uint32_t second = ox > 0 || p->out_width % 2 == 0;
         int8_t *const y1 = y + second * p->out_channels;
         w.column[0] = column;
@@ -180,7 +211,14 @@ void sapmcu_conv2d_row_s8(const void *params, const int8_t *const *rows, int8_t 
         w.column[1] = column;
         w.first_channel = 0;
         for (uint32_t o = 0; o < p->out_channels; o += group_channels) {
-            compute_pixels(&w, o, group_channels, y + o, y1 + o);
+            uint32_t done = 0;
+            if (second == 0 && in_fours > 0) {
+                compute_pixel(&w, o, in_fours, y + o);
+                done = in_fours;
+            }
+            if (done < group_channels) {
+                compute_pixels(&w, o + done, group_channels - done, y + o + done, y1 + o + done);
+            }
             w.first_channel += w.depth;
         }
         y = y1 + p->out_channels;
