@@ -19,6 +19,7 @@ typedef enum {
     COMMAND_READ_OUTPUT = 4,
     COMMAND_READ_ARENA = 5,
     COMMAND_READ_COUNTERS = 6,
+    COMMAND_NEXT_ROW = 7,
 } command;
 
 typedef enum {
@@ -35,6 +36,7 @@ typedef enum {
 /* Residue of CRC-32 (IEEE 802.3) over data and their CRC, before the final inversion. */
 #define CRC_RESIDUE 0xDEBB20E3u
 #define ALL_OPS     0xFFFFFFFFu
+#define NO_ROW      0xFFFFFFFFu
 
 typedef struct {
     uint8_t data[CHUNK_BYTES];
@@ -49,6 +51,8 @@ typedef struct {
     uint8_t arguments[ARGUMENT_BYTES];
     uint32_t payload_bytes;
     uint32_t runs, count, stack_bytes, stack_peak_bytes, call_count;
+    const sapmcu_model *waiting; /* whose run waits for rows */
+    bool wants_row;              /* the next one isn't written yet */
     sapmcu_counter_kind counter;
 } server;
 
@@ -70,8 +74,8 @@ __attribute__((noinline)) void sapmcu_begin_invoke(void) {
     __asm__ volatile("" ::: "memory");
 }
 
-__attribute__((noinline)) void sapmcu_end_invoke(void) {
-    __asm__ volatile("" ::: "memory");
+__attribute__((noinline)) void sapmcu_end_invoke(int waits) {
+    __asm__ volatile("" ::"r"(waits) : "memory");
 }
 
 /* --- Receiving
@@ -120,6 +124,18 @@ static uint8_t *range_of(void *block, uint32_t bytes, uint32_t offset, uint32_t 
     return offset <= bytes && length <= bytes - offset ? (uint8_t *)block + offset : NULL;
 }
 
+/* A row goes where the model waits for it: whole, and no other. */
+static uint8_t *row_range(const server *self, const sapmcu_model *model, uint32_t index) {
+    const uint32_t row_bytes = model->rows != NULL ? model->rows->row_bytes[index] : 0;
+    sapmcu_input_row next;
+    if (row_bytes == 0 || self->waiting != model || !self->wants_row) {
+        return NULL;
+    }
+    model->rows->find(&next);
+    const bool is_next = next.input == index && read_u32(self->arguments + 4) == next.row * row_bytes;
+    return is_next && self->payload_bytes - 8 == row_bytes ? (uint8_t *)next.data : NULL;
+}
+
 /* Where the data of a write-input request go: once header and arguments are known. NULL where nowhere. */
 static uint8_t *input_range(const server *self) {
     const sapmcu_model *model = requested_model(self);
@@ -129,6 +145,9 @@ static uint8_t *input_range(const server *self) {
         return NULL;
     }
     const sapmcu_tensor *input = &model->inputs[index];
+    if (input->data == NULL) {
+        return row_range(self, model, index);
+    }
     return range_of(input->data, input->bytes, read_u32(self->arguments + 4), self->payload_bytes - 8);
 }
 
@@ -262,8 +281,11 @@ static int invoke_nothing(void) {
     return 0;
 }
 
-/* Run it with the counter before and behind, on a freshly painted stack. */
-__attribute__((noinline)) static int measure(server *self, int (*invoke)(void)) {
+/* Run it with the counter before and behind, on a freshly painted stack. What a run that waited has cost
+ * before is part of it. */
+__attribute__((noinline)) static int measure(server *self, int (*invoke)(void), bool can_wait) {
+    const bool goes_on = self->waiting != NULL;
+    const uint32_t before = goes_on ? self->count : 0, stack_before = goes_on ? self->stack_bytes : 0;
     uint32_t peak = sapmcu_port_stack_peak();
     self->stack_peak_bytes = peak > self->stack_peak_bytes ? peak : self->stack_peak_bytes;
     sapmcu_port_paint_stack();
@@ -271,19 +293,24 @@ __attribute__((noinline)) static int measure(server *self, int (*invoke)(void)) 
     uint32_t start = sapmcu_port_count();
     sapmcu_begin_invoke();
     int result = invoke();
-    sapmcu_end_invoke();
-    self->count = sapmcu_port_count() - start;
+    sapmcu_end_invoke(can_wait && result != 0);
+    const uint32_t count = sapmcu_port_count() - start;
+    self->count = before + (count > self->call_count ? count - self->call_count : 0);
     peak = sapmcu_port_stack_peak();
     self->stack_bytes = peak > depth ? peak - depth : 0;
+    self->stack_bytes = self->stack_bytes > stack_before ? self->stack_bytes : stack_before;
     return result;
 }
 
 static void run(server *self, const sapmcu_model *model) {
     uint32_t ops = read_u32(self->arguments);
     int result;
-    if (ops == ALL_OPS) {
-        result = measure(self, model->invoke);
-        self->count = self->count > self->call_count ? self->count - self->call_count : 0;
+    self->waiting = NULL;
+    if (ops == ALL_OPS && model->rows != NULL) {
+        model->rows->restart();
+        result = 0;
+    } else if (ops == ALL_OPS) {
+        result = measure(self, model->invoke, false);
         ++self->runs;
     } else if (model->invoke_ops == NULL) {
         reply(self, STATUS_UNSUPPORTED);
@@ -301,6 +328,38 @@ static void run(server *self, const sapmcu_model *model) {
     begin_reply(self, STATUS_FAILED, 4);
     send_u32(self, (uint32_t)result);
     end_reply(self);
+}
+
+static void next_row(server *self, const sapmcu_model *model) {
+    if (model->rows == NULL) {
+        reply(self, STATUS_UNSUPPORTED);
+        return;
+    }
+    self->waiting = self->waiting == model ? model : NULL;
+    self->waiting = measure(self, model->rows->advance, true) ? model : NULL;
+    sapmcu_input_row next = {.input = NO_ROW};
+    uint32_t row_bytes = 0;
+    if (self->waiting != NULL) {
+        model->rows->find(&next);
+        row_bytes = model->rows->row_bytes[next.input];
+        self->wants_row = true;
+    } else {
+        ++self->runs;
+    }
+    begin_reply(self, STATUS_OK, 12);
+    send_u32(self, next.input);
+    send_u32(self, next.row);
+    send_u32(self, row_bytes);
+    end_reply(self);
+}
+
+static void write_input(server *self, const sapmcu_model *model) {
+    const bool is_right = input_range(self) != NULL;
+    if (is_right && model->inputs[read_u32(self->arguments)].data == NULL) {
+        model->rows->take();
+        self->wants_row = false;
+    }
+    reply(self, is_right ? STATUS_OK : STATUS_BAD_ARGUMENT);
 }
 
 static void read_counters(server *self, const sapmcu_model *model) {
@@ -335,18 +394,16 @@ static void read_output(server *self, const sapmcu_model *model) {
 
 /* Whether the payload has the size that its command takes. */
 static bool has_right_size(const server *self) {
-    static const uint8_t bytes_of[] = {[COMMAND_IDENTIFY] = 0,
-                                       [COMMAND_RUN] = 4,
-                                       [COMMAND_READ_OUTPUT] = 12,
-                                       [COMMAND_READ_ARENA] = 8,
-                                       [COMMAND_READ_COUNTERS] = 0};
+    static const uint8_t bytes_of[] = {
+        [COMMAND_IDENTIFY] = 0,   [COMMAND_RUN] = 4,           [COMMAND_READ_OUTPUT] = 12,
+        [COMMAND_READ_ARENA] = 8, [COMMAND_READ_COUNTERS] = 0, [COMMAND_NEXT_ROW] = 0};
     uint8_t wanted = self->header[0];
     return wanted == COMMAND_WRITE_INPUT ? self->payload_bytes >= 8 : self->payload_bytes == bytes_of[wanted];
 }
 
 static void answer(server *self) {
     const sapmcu_model *model = requested_model(self);
-    if (self->header[0] < COMMAND_IDENTIFY || self->header[0] > COMMAND_READ_COUNTERS) {
+    if (self->header[0] < COMMAND_IDENTIFY || self->header[0] > COMMAND_NEXT_ROW) {
         reply(self, STATUS_NO_COMMAND);
     } else if (!has_right_size(self)) {
         reply(self, STATUS_BAD_SIZE);
@@ -358,7 +415,7 @@ static void answer(server *self) {
             identify(self, model);
             break;
         case COMMAND_WRITE_INPUT:
-            reply(self, input_range(self) != NULL ? STATUS_OK : STATUS_BAD_ARGUMENT);
+            write_input(self, model);
             break;
         case COMMAND_RUN:
             run(self, model);
@@ -372,6 +429,9 @@ static void answer(server *self) {
         case COMMAND_READ_COUNTERS:
             read_counters(self, model);
             break;
+        case COMMAND_NEXT_ROW:
+            next_row(self, model);
+            break;
         }
     }
 }
@@ -381,7 +441,7 @@ void sapmcu_serve(const sapmcu_device *device) {
     status result;
     bool is_empty;
     sapmcu_port_paint_stack();
-    measure(&self, invoke_nothing);
+    measure(&self, invoke_nothing, false);
     self.call_count = self.count;
     self.count = 0;
     self.stack_bytes = 0;

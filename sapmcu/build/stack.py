@@ -25,6 +25,8 @@ from sapmcu.ir.build import FrameSize
 
 BRANCH_RELOCATIONS = frozenset({10, 30, 51, 102, 103})
 """R_ARM_THM_CALL, _JUMP24, _JUMP19, _JUMP11, _JUMP8. All others take an address. Source: AAELF32, 5.6.1."""
+ROOTS = ("invoke", "advance")
+"""Ends of the names by which the table of a model runs it."""
 CASCADE = "sapmcu_run_cascade"
 ROW_KERNEL = re.compile(r"sapmcu_\w*_rows?(_|$)")
 """Names of what cascades call; no other function that a model's constants hold is called so."""
@@ -73,7 +75,7 @@ def worst_stack_bytes(
     for path in objects:
         for owners, name, is_elsewhere in _taken_addresses(path):
             reached = indices.get(name, [])
-            if not owners and path in model_objects and name.endswith("invoke"):
+            if not owners and path in model_objects and name.endswith(ROOTS):
                 roots.update(reached)
             if not owners and path in model_objects and is_elsewhere:
                 held.update(reached)

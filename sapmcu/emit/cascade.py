@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from sapmcu.emit.c_source import c_comment, wrapped
 from sapmcu.ir.cascade import Cascade, CascadePlan, RowForm, RowReads
 from sapmcu.ir.native import Constant, NativeProgram, Params
+from sapmcu.ir.parts import input_of_store
 
 HEADER = "sapmcu/cascade.h"
 UINT8_MAX, UINT16_MAX = 2**8 - 1, 2**16 - 1
@@ -108,6 +109,7 @@ def cascade_tables(program: NativeProgram, cascade: Cascade, name: str, names: N
     for op, form, (store, read) in zip(cascade.form_ops, cascade.forms, places, strict=True):
         yield f"    /* {c_comment(form.store)} */"
         scratch = program.cascades.scratch_offset_bytes.get(op, 0) if form.scratch_bytes else 0
+        op = op if op >= 0 else input_of_store(program, form.store)
         yield from wrapped("    {", list(_form_fields(form, op, store, f"{name}_reads + {read}", scratch, names)), "},")
     yield from ("};", "")
     yield from _run_lines(cascade, name)
@@ -155,7 +157,7 @@ def _form_fields(form: RowForm, op: int, store: int, reads: str, scratch_offset_
             "reads": reads if form.reads else 0,
             "offset_bytes": form.offset_bytes,
             "scratch_offset_bytes": scratch_offset_bytes,
-            "op": max(op, 0),
+            "op": op,
             "store": store,
             "first_row": form.first_row,
             "read_count": len(form.reads),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sapmcu.emit.c_source import c_comment, c_float, c_integer, c_list, c_string, wrapped
 from sapmcu.emit.cascade import cascade_headers, cascade_tables
+from sapmcu.emit.native_rows import row_declarations, row_functions
 from sapmcu.emit.origin import Origin, block_comment
 from sapmcu.emit.tflm import C_TYPES
 from sapmcu.ir.cascade import Cascade
@@ -26,7 +27,7 @@ from sapmcu.ir.native import (
     Step,
     TensorRef,
 )
-from sapmcu.ir.parts import last_ops, part_data, pointed_to, program_cascades, program_parts
+from sapmcu.ir.parts import input_rows, last_ops, part_data, pointed_to, program_cascades, program_parts
 
 NARROW_TYPES = ("int8_t", "uint8_t", "int16_t", "uint16_t")
 """Their arrays are aligned to words, so that kernels can load several numbers at once."""
@@ -112,9 +113,12 @@ class _Source:
         yield from _tensor_macros(f"{self.macro}_INPUT", self.program.inputs)
         yield from _tensor_macros(f"{self.macro}_OUTPUT", self.program.outputs)
         yield from ("", "#ifdef __cplusplus", 'extern "C" {', "#endif", "")
-        yield "/* Run the model once: write the inputs, call this, read the outputs. Returns 0. Inputs are overwritten."
-        yield " * Not reentrant: there is one arena. */"
-        yield f"int sapmcu_{self.model}_invoke(void);"
+        if rows := input_rows(self.program):
+            yield from row_declarations(self.model, self.macro, rows)
+        else:
+            yield "/* Run the model once: write the inputs, call this, read the outputs. Returns 0. Inputs are overwritten."
+            yield " * Not reentrant: there is one arena. */"
+            yield f"int sapmcu_{self.model}_invoke(void);"
         yield ""
         yield "/* Input or output `index`: _BYTES bytes, 8-byte aligned; NULL where there is none. */"
         yield f"void *sapmcu_{self.model}_input(uint32_t index);"
@@ -166,22 +170,29 @@ class _Source:
     def run(self) -> Iterator[str]:
         """One list for both: the compiler drops the comparisons with `count` where all ops run."""
         names = self.names()
-        yield from END_OP
-        yield "__attribute__((always_inline)) static inline int run(uint32_t count) {"
-        yield from ("    if (count == 0) {", "        return 0;", "    }", "")
+        has_rows = bool(input_rows(self.program))
+        if has_rows:
+            yield from ("static sapmcu_progress progress;", "", "static int advance(void) {")
+        else:
+            yield from END_OP
+            yield "__attribute__((always_inline)) static inline int run(uint32_t count) {"
+            yield from ("    if (count == 0) {", "        return 0;", "    }", "")
         cascades = program_cascades(self.program)
         for part, last in zip(program_parts(self.program), last_ops(self.program), strict=True):
             for index in (part,) if isinstance(part, int) else part.ops:
                 step = self.program.steps[index]
                 nothing = "" if step.lowered.calls else ": the same bytes, nothing to do"
                 yield f"    /* {c_comment(step.comment + nothing)} */"
-            if isinstance(part, Cascade):
+            if has_rows and part is cascades[0]:
+                yield "    if (sapmcu_run_to_row(&cascade0, arena, &progress)) {"
+                yield from ("        return 1;", "    }")
+            elif isinstance(part, Cascade):
                 yield f"    sapmcu_run_cascade(&cascade{cascades.index(part)}, arena, 0);"
             else:
                 for call in self.program.steps[part].lowered.calls:
                     yield from self.call(self.program.steps[part], call, names)
             if last is not None:
-                yield f"    END_OP({last});"
+                yield f"    {'SAPMCU_END_OP' if has_rows else 'END_OP'}({last});"
             yield ""
         yield "    return 0;"
         yield "}"
@@ -213,8 +224,12 @@ class _Source:
 
     def interface(self) -> Iterator[str]:
         model, inputs, outputs = self.model, self.program.inputs, self.program.outputs
-        yield from ("", f"int sapmcu_{model}_invoke(void) {{", "    return run(UINT32_MAX);", "}")
-        yield from ("", "static int invoke_ops(uint32_t count) {", "    return run(count);", "}", "")
+        rows = input_rows(self.program)
+        if rows:
+            yield from row_functions(self.program, model, rows)
+        else:
+            yield from ("", f"int sapmcu_{model}_invoke(void) {{", "    return run(UINT32_MAX);", "}")
+            yield from ("", "static int invoke_ops(uint32_t count) {", "    return run(count);", "}", "")
         yield from self.table("inputs", inputs)
         yield from self.table("outputs", outputs)
         for role, kind, count in (("input", "void *", len(inputs)), ("output", "const void *", len(outputs))):
@@ -237,15 +252,19 @@ class _Source:
             "    .outputs = outputs,",
             "    .arena = arena,",
             "    .arena_bytes = sizeof arena,",
-            f"    .invoke = sapmcu_{model}_invoke,",
-            "    .invoke_ops = invoke_ops,",
+            *(
+                ("    .rows = &rows,",)
+                if rows
+                else (f"    .invoke = sapmcu_{model}_invoke,", "    .invoke_ops = invoke_ops,")
+            ),
             "};",
         )
 
     def table(self, role: str, tensors: Sequence[Tensor]) -> Iterator[str]:
         yield f"static const sapmcu_tensor {role}[{len(tensors)}] = {{"
-        for tensor in tensors:
-            place = f"arena + {self.program.plan.offset_bytes[tensor.name]}"
+        by_rows = input_rows(self.program) if role == "inputs" else {}
+        for index, tensor in enumerate(tensors):
+            place = "NULL" if index in by_rows else f"arena + {self.program.plan.offset_bytes[tensor.name]}"
             yield f"    {{{place}, {tensor.size_bytes}}}, /* {c_comment(tensor.name)} */"
         yield "};"
 

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from sapmcu.emit.native_rows import ENGINE
 from sapmcu.firmware_files import firmware_dir
 from sapmcu.ir.cascade import Cascade
 from sapmcu.ir.native import FunctionRef, NativeProgram, Params, Pointer, Value
-from sapmcu.ir.parts import program_parts
+from sapmcu.ir.parts import input_rows, program_parts
 
 PORTABLE = ("kernels", "engine")
 """Directories below firmware/ that hold one function a file, named as it."""
@@ -24,6 +25,8 @@ def functions(program: NativeProgram) -> tuple[str, ...]:
 
 
 def _functions(program: NativeProgram) -> Iterator[str]:
+    if input_rows(program):
+        yield from ENGINE
     for part in program_parts(program):
         if isinstance(part, Cascade):
             yield "sapmcu_run_cascade"

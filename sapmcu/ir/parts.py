@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from sapmcu.ir.cascade import Cascade
 from sapmcu.ir.native import Constant, NativeProgram, Params, Pointer, Step, Value
@@ -16,6 +17,37 @@ def program_parts(program: NativeProgram) -> tuple[Cascade | int, ...]:
 
 def program_cascades(program: NativeProgram) -> tuple[Cascade, ...]:
     return tuple(part for part in program_parts(program) if isinstance(part, Cascade))
+
+
+@dataclass(frozen=True, slots=True)
+class InputRows:
+    """How an input comes: so many rows. order: of them, some perhaps again."""
+
+    rows: int
+    row_bytes: int
+    order: tuple[int, ...]
+
+
+def input_rows(program: NativeProgram) -> Mapping[int, InputRows]:
+    """By index, the inputs that come by rows; all in the first part, a cascade."""
+    found = {}
+    for part in program_cascades(program):
+        for number, (op, form) in enumerate(zip(part.form_ops, part.forms, strict=True)):
+            if op < 0:
+                assert part is program_parts(program)[0], "inputs come by rows to the first part only"
+                runs = (run for run in part.runs if run.form == number)
+                order = tuple(row for run in runs for row in range(run.first, run.first + run.count))
+                found[input_of_store(program, form.store)] = InputRows(form.rows, form.row_bytes, order)
+    return found
+
+
+def input_of_store(program: NativeProgram, store: str) -> int:
+    """Index of the input whose rows a store has, perhaps by the name of an alias."""
+    owners: dict[str, str] = {}
+    for step in program.steps:
+        for result, operand in step.lowered.aliases:
+            owners[result] = owners.get(operand, operand)
+    return [tensor.name for tensor in program.inputs].index(owners.get(store, store))
 
 
 def last_ops(program: NativeProgram) -> Iterator[int | None]:

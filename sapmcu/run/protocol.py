@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -21,6 +21,7 @@ UNESCAPABLE = re.compile(rb"(?:[^\xdb]|\xdb[\xdc\xdd])*", re.DOTALL)
 HEADER = struct.Struct("<BBBBI")
 CRC = struct.Struct("<I")
 ALL_OPS = 0xFFFF_FFFF
+NO_ROW = 0xFFFF_FFFF
 CHUNK_BYTES = 4096
 """Of data in one request: what is sent again when a byte is damaged."""
 TRIES = 3
@@ -35,6 +36,7 @@ class Command(IntEnum):
     READ_OUTPUT = 4
     READ_ARENA = 5
     READ_COUNTERS = 6
+    NEXT_ROW = 7
 
 
 class Status(IntEnum):
@@ -144,6 +146,7 @@ class Device:
         self._model = model
         self._sequence = 0
         self._reader = FrameReader()
+        self._takes_rows: bool | None = None
 
     def identify(self) -> Identity:
         """Raises: DeviceError."""
@@ -178,6 +181,34 @@ class Device:
     def run(self, ops: int = ALL_OPS) -> None:
         """Invoke the model, or only its first ops. Raises: DeviceError."""
         self._ask(Command.RUN, struct.pack("<I", ops), tries=1)
+
+    def next_row(self) -> tuple[int, int, int] | None:
+        """Run up to the next row of an input: (input, row, its bytes); None where the outputs are there.
+
+        Raises: DeviceError, of status UNSUPPORTED where all inputs come whole.
+        """
+        index, row, size = _numbers(self._ask(Command.NEXT_ROW, tries=1), 3)
+        return None if index == NO_ROW else (index, row, size)
+
+    def takes_rows(self) -> bool:
+        """Whether inputs come row by row. Raises: DeviceError."""
+        if self._takes_rows is None:
+            try:
+                self.next_row()
+                self._takes_rows = True
+            except DeviceError as error:
+                if error.status not in (Status.UNSUPPORTED, Status.NO_COMMAND):
+                    raise
+                self._takes_rows = False
+        return self._takes_rows
+
+    def run_by_rows(self, inputs: Sequence[bytes]) -> None:
+        """Invoke the model, whose rows are written as it asks for them. Raises: DeviceError."""
+        self.run()  # begins again
+        while (wanted := self.next_row()) is not None:
+            index, row, size = wanted
+            payload = struct.pack("<II", index, row * size) + inputs[index][row * size : (row + 1) * size]
+            self._ask(Command.WRITE_INPUT, payload)
 
     def read_output(self, index: int, length: int, offset: int = 0) -> bytes:
         """Raises: DeviceError."""

@@ -86,6 +86,8 @@ class Machine:
         self._running: int | None = None
         self._spent: dict[int, Counts] = {}
         self._last = self.counter.counts()
+        self._paused: Counts | None = None
+        self._deepest = 0
         self._start: tuple[Counts, int, range] | None = None
         self._hook()
 
@@ -226,22 +228,38 @@ class Machine:
     # --- Measuring ---------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """Paint the free stack; from here on everything counts, but what the caller itself does."""
+        """Paint the free stack; from here on everything counts, but what the caller itself does.
+
+        A run that waited goes on: what happened in between isn't the model's.
+        """
         stack = self.register(arm_const.UC_ARM_REG_SP)
         bottom = self._stack_bottom()
         self.uc.mem_write(bottom, bytes([PAINT]) * (stack - bottom))
         caller = self.program.function_at(self.register(arm_const.UC_ARM_REG_LR) & ~1)
         own = range(caller.start, caller.end) if caller else range(0)
+        now = self.counter.counts()
+        if self._start is not None and self._paused is not None:
+            between = now - self._paused
+            self._last = self._last + between
+            self._start = self._start[0] + between, stack, own
+            return
         self._ended.clear()
         self._spent.clear()
         self._running = None
-        self._last = self.counter.counts()
-        self._start = self._last, stack, own
+        self._deepest = 0
+        self._last = now
+        self._start = now, stack, own
 
     def _end(self) -> None:
         if self._start is None:
             return
-        (before, stack, own), self._start = self._start, None
+        before, stack, own = self._start
+        self._deepest = max(self._deepest, self._stack_used(stack))
+        is_waiting = self.register(arm_const.UC_ARM_REG_R0) == 1
+        self._paused = self.counter.counts() if is_waiting else None
+        if is_waiting:
+            return
+        self._start = None
         counted = self.counter.instructions().copy()
         for function in self.program.functions:
             if function.name in (BEGIN, END) or function.start == own.start:
@@ -254,7 +272,7 @@ class Machine:
                 instructions=int((counts * counted).sum()),
                 instructions_by_op=self._by_op(counted),
                 profile=self._profile(counts, counted),
-                stack_bytes=self._stack_used(stack),
+                stack_bytes=self._deepest,
                 arena_used_bytes=self._arena_used(),
             )
         )

@@ -6,6 +6,7 @@
  * In which order the rows are computed and where they lie is decided by the compiler: all of this is
  * constant. */
 
+#include "sapmcu/model.h"
 #include "sapmcu/rows.h"
 
 #ifdef __cplusplus
@@ -45,7 +46,8 @@ typedef struct {
     const sapmcu_row_reads *reads;
     uint32_t offset_bytes;
     uint32_t scratch_offset_bytes; /* of the kernel's scratch in the arena */
-    uint16_t op;                   /* index in the graph, for emulators that count instructions op by op */
+    uint16_t op;                   /* index in the graph, for emulators that count instructions op by op; of
+                                      the input where kernel is NULL */
     uint16_t store, first_row;
     uint8_t read_count;
     uint8_t is_update;
@@ -64,6 +66,19 @@ typedef struct {
 /* Run the runs from number `from` on. Returns the number of the first run that the application has to make,
  * which is left to it; run_count at the end. */
 uint32_t sapmcu_run_cascade(const sapmcu_cascade *cascade, int8_t *arena, uint32_t from);
+
+/* How far a cascade has come that waits for rows: the run that it stopped at, and how many rows of that run
+ * are there. All 0 at the beginning. */
+typedef struct {
+    uint16_t run, rows;
+} sapmcu_progress;
+
+/* Run up to the next row of an input: 1. Or to the end: 0, with *progress at the beginning. */
+int sapmcu_run_to_row(const sapmcu_cascade *cascade, int8_t *arena, sapmcu_progress *progress);
+
+/* The row that sapmcu_run_to_row stopped at. Whoever has written it counts it in progress->rows. */
+void sapmcu_find_row(const sapmcu_cascade *cascade, int8_t *arena, const sapmcu_progress *progress,
+                     sapmcu_input_row *next);
 
 #ifdef __cplusplus
 }

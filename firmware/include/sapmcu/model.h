@@ -18,6 +18,36 @@ typedef struct {
     uint32_t bytes;
 } sapmcu_tensor;
 
+/* A row of an input that a model waits for: where it is to be written, in the arena. */
+typedef struct {
+    void *data;
+    uint32_t input, row; /* indices */
+} sapmcu_input_row;
+
+/* Inputs that come row by row and are never in the arena as a whole. Which row comes next is the model's
+ * choice: most take each once, from top to bottom; some take rows again.
+ *
+ * row_bytes: of each input; 0: the input comes whole, before the first row.
+ * advance: run up to the next row; 1: find() says which, 0: the outputs are there, and the next call begins
+ * again. find: the row that advance() stopped at. take: it has been written. restart: begin again. */
+typedef struct {
+    const uint32_t *row_bytes;
+    int (*advance)(void);
+    void (*find)(sapmcu_input_row *next);
+    void (*take)(void);
+    void (*restart)(void);
+} sapmcu_row_inputs;
+
+/* For cameras that deliver lines: the next row of the only input that comes by rows, each of which its model
+ * takes once. 1: that was the last, the outputs are there until the next row; else 0. */
+int sapmcu_push_row(const sapmcu_row_inputs *rows, const void *row);
+
+/* Write row `row` of input `input` to y; context: the caller's. */
+typedef void sapmcu_read_row_fn(void *context, uint32_t input, uint32_t row, void *y);
+
+/* Run a model once, for sources that have any row at any time. */
+void sapmcu_invoke_by_rows(const sapmcu_row_inputs *rows, sapmcu_read_row_fn *read, void *context);
+
 /* All of it is constant: in flash. `data` of inputs is written before invoke(); invoke() may overwrite it,
  * since other tensors share its memory. `data` of outputs is valid until the next write to an input or the
  * next invoke().
@@ -25,7 +55,8 @@ typedef struct {
  * sha256: of the .tflite file. op_count: of the ops as invoke_ops() counts them.
  * invoke: run the model once; 0, or the engine's error.
  * invoke_ops: run only the first `count` ops (at most op_count), so that the tensors alive after them can be
- * read from the arena; NULL where the firmware can't. */
+ * read from the arena; NULL where the firmware can't.
+ * rows: of a model with inputs that come by rows, whose `data` is NULL, as is its invoke; else NULL. */
 typedef struct {
     const char *name;
     uint8_t sha256[32];
@@ -38,6 +69,7 @@ typedef struct {
     uint32_t arena_bytes;
     int (*invoke)(void);
     int (*invoke_ops)(uint32_t count);
+    const sapmcu_row_inputs *rows;
 } sapmcu_model;
 
 /* The models of this firmware; generated with them, read by the application. */

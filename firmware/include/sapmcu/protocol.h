@@ -20,9 +20,10 @@ typedef struct {
 /* Answer requests for the models of this firmware until the host closes the stream of the port. */
 void sapmcu_serve(const sapmcu_device *device);
 
-/* Called right before and right behind a model's invoke: places where an emulator reads its own counters. */
+/* Called right before and right behind a model's invoke: places where an emulator reads its own counters.
+ * waits: 1 where the model waits for a row, so that its run goes on with the next pair of calls. */
 void sapmcu_begin_invoke(void);
-void sapmcu_end_invoke(void);
+void sapmcu_end_invoke(int waits);
 
 #ifdef __cplusplus
 }
