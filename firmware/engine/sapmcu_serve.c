@@ -137,7 +137,7 @@ static uint8_t *row_range(const server *self, const sapmcu_model *model, uint32_
 }
 
 /* Where the data of a write-input request go: once header and arguments are known. NULL where nowhere. */
-static uint8_t *input_range(const server *self) {
+__attribute__((noinline)) static uint8_t *input_range(const server *self) {
     const sapmcu_model *model = requested_model(self);
     uint32_t index = read_u32(self->arguments);
     if (self->header[0] != COMMAND_WRITE_INPUT || self->payload_bytes < 8 || model == NULL ||

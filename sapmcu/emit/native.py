@@ -44,6 +44,10 @@ END_OP = (
     "    }",
     "",
 )
+INVOKE = (
+    "/* Run the model once: write the inputs, call this, read the outputs. Returns 0. Inputs are overwritten.",
+    " * Not reentrant: there is one arena. */",
+)
 
 
 def c_identifier(name: str) -> str:
@@ -116,8 +120,7 @@ class _Source:
         if rows := input_rows(self.program):
             yield from row_declarations(self.model, self.macro, rows)
         else:
-            yield "/* Run the model once: write the inputs, call this, read the outputs. Returns 0. Inputs are overwritten."
-            yield " * Not reentrant: there is one arena. */"
+            yield from INVOKE
             yield f"int sapmcu_{self.model}_invoke(void);"
         yield ""
         yield "/* Input or output `index`: _BYTES bytes, 8-byte aligned; NULL where there is none. */"

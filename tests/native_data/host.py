@@ -113,7 +113,8 @@ def spread(graph: Graph) -> tuple[NativeProgram, list[tuple[int, int]]]:
 def build_kernels(directory: Path, compiler: HostCompiler = GCC) -> Path:
     """All portable kernels and drivers as a library with sanitizers."""
     firmware = firmware_dir()
-    sources = [*sorted((firmware / "kernels").glob("*.c")), *sorted((firmware / "engine").glob("sapmcu_run_*.c"))]
+    engine = [path for path in sorted((firmware / "engine").glob("*.c")) if path.stem != "sapmcu_serve"]
+    sources = [*sorted((firmware / "kernels").glob("*.c")), *engine]
     options = (*C_OPTIONS, "-O1", *compiler.sanitizers, f"-I{firmware / 'include'}")
     run([*compiler.command, *options, "-c", *sources], cwd=directory)
     library = directory / "libkernels.a"

@@ -23,18 +23,47 @@ static void poison_ranges(int8_t *arena, uint32_t count) {
     }
 }
 
+static const int8_t *whole_input;
+
+static void read_row(void *context, uint32_t input, uint32_t row, void *y) {
+    const sapmcu_model *model = context;
+    const uint32_t bytes = model->rows->row_bytes[input];
+    memcpy(y, whole_input + row * bytes, bytes);
+}
+
+/* Inputs into the arena; the one that comes by rows is returned, for the caller to free. */
+static void *take_inputs(const sapmcu_model *model) {
+    int8_t *by_rows = NULL;
+    for (uint32_t i = 0; i < model->input_count; i++) {
+        const sapmcu_tensor *input = &model->inputs[i];
+        if (input->data == NULL) {
+            by_rows = malloc(input->bytes);
+        }
+        take(input->data == NULL ? by_rows : input->data, input->bytes);
+    }
+    return by_rows;
+}
+
+static int invoke(const sapmcu_model *model, int8_t *by_rows) {
+    if (model->rows == NULL) {
+        return model->invoke();
+    }
+    whole_input = by_rows;
+    sapmcu_invoke_by_rows(model->rows, read_row, (void *)(uintptr_t)model);
+    return 0;
+}
+
 int main(void) {
     uint32_t request[2];
     while (fread(request, 1, sizeof request, stdin) == sizeof request) {
         const sapmcu_model *model = sapmcu_models[request[0]];
         memset(model->arena, 0xA5, model->arena_bytes);
         poison_ranges(model->arena, request[1]);
-        for (uint32_t i = 0; i < model->input_count; i++) {
-            take(model->inputs[i].data, model->inputs[i].bytes);
-        }
-        if (model->invoke() != 0) {
+        void *by_rows = take_inputs(model);
+        if (invoke(model, by_rows) != 0) {
             return 3;
         }
+        free(by_rows);
         ASAN_UNPOISON_MEMORY_REGION(model->arena, model->arena_bytes);
         fwrite(model->arena, 1, model->arena_bytes, stdout);
         fflush(stdout);

@@ -15,18 +15,22 @@ from sapmcu.plan.native import scratch_bytes
 
 Row = tuple[str, int]
 """Of a store."""
-WHOLE_ALIGNMENT = 8
+WHOLE_ALIGNMENT, WORD = 8, 4
 
 
-def pulled_plan(graph: Graph, alignment: int = 4) -> CascadePlan:
-    """Neighbouring ops that have forms are a cascade, all others run whole. alignment: of rows that lie apart."""
+def pulled_plan(graph: Graph, alignment: int = 4, *, by_rows: bool = False) -> CascadePlan:
+    """Neighbouring ops that have forms are a cascade, all others run whole. alignment: of rows that lie apart.
+
+    by_rows: the only input, which the first op reads by forms, comes by rows.
+    """
     steps = lower_ops(graph)
     owners = _owners(graph, steps)
     parts: list[Cascade | int] = []
     for is_whole, group in groupby(steps, key=lambda step: not step.lowered.forms):
         members = list(group)
-        parts += [step.index for step in members] if is_whole else [_cascade(graph, members, owners)]
-    return _Places(graph, steps, owners, alignment).plan(parts)
+        parts += [step.index for step in members] if is_whole else [_cascade(members, owners, by_rows and not parts)]
+    assert not by_rows or isinstance(parts[0], Cascade)
+    return _Places(graph, steps, owners, alignment, () if by_rows else graph.inputs).plan(parts)
 
 
 def _owners(graph: Graph, steps: Sequence[Step]) -> dict[str, str]:
@@ -37,9 +41,13 @@ def _owners(graph: Graph, steps: Sequence[Step]) -> dict[str, str]:
     return owners
 
 
-def _cascade(graph: Graph, members: Sequence[Step], owners: Mapping[str, str]) -> Cascade:
+def _cascade(members: Sequence[Step], owners: Mapping[str, str], has_input: bool) -> Cascade:
     ops = tuple(step.index for step in members)
     forms, form_ops = [], []
+    if has_input:
+        (reads,) = members[0].lowered.forms[0].reads
+        forms.append(RowForm(reads.store, reads.rows, reads.row_bytes, reads.rows))
+        form_ops.append(-1)
     for step in members:
         for form in step.lowered.forms:
             reads = tuple(replace(one, store=owners.get(one.store, one.store)) for one in form.reads)
@@ -93,13 +101,15 @@ class _Places:
     steps: Sequence[Step]
     owners: Mapping[str, str]
     alignment: int
+    whole_inputs: Sequence[str]
     lives: dict[Row, list[int]] = field(default_factory=dict)
     shapes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    sums: set[str] = field(default_factory=set)
 
     def plan(self, parts: Sequence[Cascade | int]) -> CascadePlan:
         whole = set(self._whole(parts))
         time = 0
-        for name in self.graph.inputs:
+        for name in self.whole_inputs:
             self.shapes[name] = (1, self.graph.tensors[name].size_bytes)
             self._use((self.owners[name], 0), whole, 0)
         for part in parts:
@@ -125,7 +135,7 @@ class _Places:
         return CascadePlan(tuple(parts), stores, scratch, -(-(arena_bytes + most) // 16) * 16, 0, 0)
 
     def _whole(self, parts: Sequence[Cascade | int]) -> Iterator[str]:
-        yield from (self.owners[name] for name in (*self.graph.inputs, *self.graph.outputs))
+        yield from (self.owners[name] for name in (*self.whole_inputs, *self.graph.outputs))
         for part in parts:
             if isinstance(part, int):
                 op = self.graph.ops[part]
@@ -148,6 +158,7 @@ class _Places:
                 self.shapes.setdefault(name, (1, self.graph.tensors[name].size_bytes))
             yield [(name, 0) for name in names]
             return
+        self.sums.update(form.store for form in part.forms if form.is_update)
         for form in part.forms:
             for one in (form, *form.reads):
                 self.shapes.setdefault(one.store, (one.rows, one.row_bytes))
@@ -167,6 +178,7 @@ class _Places:
             name = row[0]
             rows, row_bytes = self.shapes[name]
             size, alignment = (rows * row_bytes, WHOLE_ALIGNMENT) if name in whole else (row_bytes, self.alignment)
+            alignment = max(alignment, WORD if name in self.sums else 1)
             at = 0
             for start, end in sorted((a, b) for a, b, begin, stop in placed if begin <= last and first <= stop):
                 if at + size <= start:

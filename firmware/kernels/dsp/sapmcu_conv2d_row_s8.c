@@ -162,38 +162,34 @@ static void compute_pixels(windows *w, uint32_t o, uint32_t count, int8_t *y0, i
     }
 }
 
-/* The same for one pixel, whose window both are. count: a multiple of 4. */
-static void compute_pixel(windows *w, uint32_t o, uint32_t count, int8_t *y) {
+/* The same for one pixel, whose window both are, if its spans are all there at once. Channels in fours;
+ * returns how many of `count` it has computed. */
+static uint32_t compute_pixel(windows *w, uint32_t o, uint32_t count, int8_t *y) {
     const sapmcu_conv2d_s8_params *const p = w->params;
     const sapmcu_clamp_s8x4 clamp = sapmcu_make_clamp(p->low, p->high);
     sapmcu_products_1x4 products;
     products.filter_bytes = w->filter_bytes;
     products.spans = w->spans;
     products.spans_end = first_spans(w);
-    const int is_complete = w->row == p->kernel_height;
-    for (const uint32_t end = o + count; o < end; o += 4, y += 4) {
+    if (w->row < p->kernel_height) {
+        return 0;
+    }
+    for (const uint32_t end = o + (count & ~3U); o < end; o += 4, y += 4) {
         products.filter = p->filter + o * w->filter_bytes;
         for (uint32_t i = 0; i < 4; i++) {
             products.sum[i] = p->bias[o + i];
         }
         sapmcu_add_products_1x4(&products);
-        if (!is_complete) {
-            while (w->row < p->kernel_height) {
-                products.spans_end = next_spans(w);
-                sapmcu_add_products_1x4(&products);
-            }
-            products.spans_end = first_spans(w);
-        }
         const uint32_t word =
             sapmcu_requantize_s8x4(products.sum, p->multiplier + o, p->shift + o, p->y_zero_point);
         sapmcu_store_s8x4(y, sapmcu_clamped_s8x4(clamp, word));
     }
+    return count & ~3U;
 }
 
 void sapmcu_conv2d_row_s8(const void *params, const int8_t *const *rows, int8_t *y, void *scratch) {
     const sapmcu_conv2d_s8_params *const p = params;
     const uint32_t group_channels = (uint32_t)p->out_channels / p->groups;
-    const uint32_t in_fours = group_channels & ~3U;
     windows w;
     int32_t column = -(int32_t)p->pad_left;
     (void)scratch;
@@ -211,11 +207,7 @@ void sapmcu_conv2d_row_s8(const void *params, const int8_t *const *rows, int8_t 
         w.column[1] = column;
         w.first_channel = 0;
         for (uint32_t o = 0; o < p->out_channels; o += group_channels) {
-            uint32_t done = 0;
-            if (second == 0 && in_fours > 0) {
-                compute_pixel(&w, o, in_fours, y + o);
-                done = in_fours;
-            }
+            const uint32_t done = second ? 0 : compute_pixel(&w, o, group_channels, y + o);
             if (done < group_channels) {
                 compute_pixels(&w, o + done, group_channels - done, y + o + done, y1 + o + done);
             }

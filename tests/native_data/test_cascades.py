@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans of cascades as native C on this host, under ASan and UBSan: the reference's bytes, whatever the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from native_data.families import FAMILIES, expected_values, inputs_of
+from native_data.host import Models, assert_all_equal, examples, joined
+from native_data.nets import random_net
+from native_data.pulled import pulled_plan
+from networks import NETWORKS, load_graph
+from strategies import varied_inputs
+
+from sapmcu.ir.cascade import Cascade, CascadePlan
+from sapmcu.ir.check import graph_violations
+from sapmcu.ir.graph import Graph
+from sapmcu.lower import lower_graph
+from sapmcu.lower.graph import lower_ops
+from sapmcu.plan.rows import CascadeOptions, plan_cascades
+from sapmcu.reference import run_graph
+
+pytestmark = pytest.mark.needs("gcc")
+
+EXAMPLES = 12
+NETS = 10
+
+
+def planned(graph: Graph) -> CascadePlan:
+    return plan_cascades(graph, lower_ops(graph), CascadeOptions())
+
+
+def by_rows(graph: Graph) -> CascadePlan:
+    return plan_cascades(graph, lower_ops(graph), CascadeOptions(by_rows=True))
+
+
+PLANS: tuple[Callable[[Graph], CascadePlan], ...] = (
+    pulled_plan,
+    lambda graph: pulled_plan(graph, alignment=1),
+    lambda graph: pulled_plan(graph, by_rows=True),
+)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_ops_by_rows_equal_the_reference(family: str, library: Path, tmp_path: Path) -> None:
+    singles = [graph for strategy in FAMILIES[family] for graph in examples(strategy, EXAMPLES)]
+    singles = [graph for graph in singles if not list(graph_violations(graph))]
+    singles = [graph for graph in singles if all(step.lowered.forms for step in lower_ops(graph))]
+    if not singles:
+        pytest.skip("no op of this family has forms")
+    graph = joined(singles)
+    programs = [
+        replace(lower_graph(graph, cascades=pulled_plan(graph, alignment)), name=f"aligned {alignment}")
+        for alignment in (1, 4)
+    ]
+    assert all(isinstance(part, Cascade) for program in programs for part in parts(program.cascades))
+    models = Models(tmp_path, library, programs)
+    generator = np.random.default_rng(0)
+    for kind in range(7):
+        inputs, expected = {}, {}
+        for number, single in enumerate(singles):
+            given = inputs_of(single, generator, kind)
+            inputs.update({f"{number}:{name}": one for name, one in zip(single.inputs, given, strict=True)})
+            values = expected_values(single, given)
+            expected.update({f"{number}:{name}": one for name, one in (values or {}).items()})
+        outputs = {name: expected[name] for name in graph.outputs if name in expected}
+        for index, program in enumerate(programs):
+            assert_all_equal(graph, program, models.run(index, inputs), outputs)
+    models.close()
+
+
+def parts(plan: CascadePlan | None) -> Sequence[Cascade | int]:
+    assert plan is not None
+    return plan.parts
+
+
+def test_random_nets_equal_the_reference(library: Path, tmp_path: Path) -> None:
+    generator = np.random.default_rng(7)
+    graphs = [random_net(generator, f"net{number}") for number in range(NETS)]
+    assert not [violation for graph in graphs for violation in graph_violations(graph)]
+    programs = [
+        replace(lower_graph(graph, cascades=plan(graph)), name=f"{graph.name} {kind}")
+        for graph in graphs
+        for kind, plan in enumerate(PLANS)
+    ]
+    models = Models(tmp_path, library, programs)
+    for number, graph in enumerate(graphs):
+        for values in varied_inputs(graph, generator):
+            expected = run_graph(graph, values)
+            outputs = {name: expected[name] for name in graph.outputs}
+            for kind in range(len(PLANS)):
+                index = number * len(PLANS) + kind
+                arena = models.run(index, dict(zip(graph.inputs, values, strict=True)))
+                assert_all_equal(graph, programs[index], arena, outputs)
+    models.close()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_equal_the_reference(name: str, library: Path, tmp_path: Path) -> None:
+    graph = load_graph(name)
+    plans = (pulled_plan, planned, by_rows)
+    programs = [
+        replace(lower_graph(graph, cascades=plan(graph)), name=f"{name} {kind}") for kind, plan in enumerate(plans)
+    ]
+    models = Models(tmp_path, library, programs)
+    for values in varied_inputs(graph, np.random.default_rng(1)):
+        expected = run_graph(graph, values)
+        outputs = {output: expected[output] for output in graph.outputs}
+        for index, program in enumerate(programs):
+            arena = models.run(index, dict(zip(graph.inputs, values, strict=True)))
+            assert_all_equal(graph, program, arena, outputs)
+    models.close()
