@@ -28,7 +28,34 @@ KERNELS = (
     "sapmcu_maximum_s8",
     "sapmcu_minimum_s8",
 )
+ROW_KERNELS = (
+    "sapmcu_average_row_s8",
+    "sapmcu_binary_row_s8",
+    "sapmcu_copy_rows",
+    "sapmcu_fully_connected_row_s8",
+    "sapmcu_l2_normalization_row_s8",
+    "sapmcu_largest_row_s8",
+    "sapmcu_log_softmax_row_s8",
+    "sapmcu_lut_row_s8",
+    "sapmcu_mat_mul_row_s8",
+    "sapmcu_mean_row_s8",
+    "sapmcu_pad_row",
+    "sapmcu_prelu_row_s8",
+    "sapmcu_reduce_max_row_s8",
+    "sapmcu_reduce_min_row_s8",
+    "sapmcu_reduce_sum_row_s8",
+    "sapmcu_softmax_row_s8",
+    "sapmcu_sum_row_s8",
+)
+ENGINE = (
+    "sapmcu_find_row",
+    "sapmcu_invoke_by_rows",
+    "sapmcu_push_row",
+    "sapmcu_run_cascade",
+    "sapmcu_run_to_row",
+)
 FUNCTIONS = (*DRIVERS, *KERNELS)
+COMPILED = (*FUNCTIONS, *ROW_KERNELS, *ENGINE)
 
 HERE = Path(__file__).parent
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -37,8 +64,8 @@ GCC = ("arm-none-eabi-gcc",)
 ZIG = (sys.executable, "-m", "ziglang", "cc", "-target", "thumb-freestanding-eabi", "-fno-sanitize=all")
 
 
-def source_files(has_dsp: bool) -> tuple[Path, ...]:
-    """Of all kernels and drivers; the twin instead of the portable kernel where there is one."""
+def source_files(has_dsp: bool, functions: Sequence[str] = FUNCTIONS) -> tuple[Path, ...]:
+    """Of kernels and drivers; the twin instead of the portable kernel where there is one."""
     firmware = firmware_dir()
     return tuple(
         next(
@@ -46,7 +73,7 @@ def source_files(has_dsp: bool) -> tuple[Path, ...]:
             for directory in (*(["kernels/dsp"] if has_dsp else []), "kernels", "engine")
             if (path := firmware / directory / f"{name}.c").exists()
         )
-        for name in FUNCTIONS
+        for name in functions
     )
 
 
@@ -76,9 +103,10 @@ def cpu_options(compiler: tuple[str, ...], core: str) -> tuple[str, ...]:
 
 
 def build_objects(directory: Path, compiler: tuple[str, ...], core: str, has_dsp: bool, level: str) -> None:
-    """Compile each kernel and driver into the directory."""
+    """Compile each function into the directory."""
     options = (*cpu_options(compiler, core), level, *C_OPTIONS, "-fstack-usage", *include_options())
-    run([*compiler, *options, "-c", *source_files(has_dsp)], cwd=directory)
+    headers = () if compiler == GCC else (f"-I{firmware_dir() / 'freestanding' / 'include'}",)
+    run([*compiler, *options, *headers, "-c", *source_files(has_dsp, COMPILED)], cwd=directory)
 
 
 def build_image(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from native.kernel_files import FUNCTIONS, GCC, ZIG, build_objects
+from native.kernel_files import COMPILED, GCC, ZIG, build_objects
 
 CORES = {
     "cortex-m0plus": False,
@@ -20,7 +20,7 @@ CORES = {
 
 LEVELS = {"cortex-m0plus": ("-O2", "-Os"), "cortex-m4": ("-O2", "-O3", "-Os")}
 
-MAX_STACK_BYTES = 400
+MAX_STACK_BYTES = 416
 """Of one function; see -fstack-usage."""
 
 
@@ -30,7 +30,7 @@ def test_gcc_compiles_all_kernels(core: str, tmp_path: Path) -> None:
     for level in LEVELS.get(core, ("-O2",)):
         build_objects(tmp_path, GCC, core, CORES[core], level)
     used = {path.stem: stack_bytes(path) for path in tmp_path.glob("*.su")}
-    assert set(FUNCTIONS) <= set(used)
+    assert set(COMPILED) <= set(used)
     assert max(used.values()) <= MAX_STACK_BYTES, used
 
 

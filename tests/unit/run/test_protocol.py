@@ -100,7 +100,7 @@ def test_a_run_stops_behind_an_op(stream: ProcessStream) -> None:
     ("command", "payload", "model", "status"),
     [
         (0, b"", 0, Status.NO_COMMAND),
-        (7, b"", 0, Status.NO_COMMAND),
+        (8, b"", 0, Status.NO_COMMAND),
         (255, b"x" * 100, 0, Status.NO_COMMAND),
         (Command.IDENTIFY, b"x", 0, Status.BAD_SIZE),
         (Command.IDENTIFY, b"", 1, Status.BAD_ARGUMENT),
@@ -116,6 +116,8 @@ def test_a_run_stops_behind_an_op(stream: ProcessStream) -> None:
         (Command.READ_ARENA, bytes([0, 0, 0, 0, 97, 0, 0, 0]), 0, Status.BAD_ARGUMENT),
         (Command.READ_ARENA, bytes([255] * 8), 0, Status.BAD_ARGUMENT),
         (Command.READ_COUNTERS, b"1234", 0, Status.BAD_SIZE),
+        (Command.NEXT_ROW, b"1234", 0, Status.BAD_SIZE),
+        (Command.NEXT_ROW, b"", 0, Status.UNSUPPORTED),
     ],
 )
 def test_a_wrong_request_gets_its_error_and_changes_nothing(
@@ -126,6 +128,108 @@ def test_a_wrong_request_gets_its_error_and_changes_nothing(
     stream.write(encode_request(command, 77, payload, model))
     assert next(iter(FrameReader().feed(stream.read()))) == Reply(status, 77, command, b"")
     assert device.read_arena(0, BYTES) == X
+
+
+ROW = 12
+"""Bytes of a row of ROW_MODEL."""
+ROW_MODEL = """
+#include "sapmcu/model.h"
+
+static const uint8_t order[5] = {0, 1, 2, 3, 0};
+static uint8_t arena[24];
+static uint8_t position;
+
+static int advance(void) {
+    for (int i = 0; i < 12; i++) {
+        arena[12 + i] = (uint8_t)(position == 0 ? 0 : arena[12 + i] + arena[i]);
+    }
+    position = position == 5 ? 128 : position;
+    return position < 5 ? 1 : (position = 0);
+}
+
+static void find(sapmcu_input_row *next) {
+    *next = (sapmcu_input_row){arena, 0, order[position]};
+}
+
+static void take(void) {
+    position++;
+}
+
+static void restart(void) {
+    position = 0;
+}
+
+static const uint32_t row_bytes[1] = {12};
+static const sapmcu_row_inputs rows = {row_bytes, advance, find, take, restart};
+static const sapmcu_tensor inputs[1] = {{NULL, 48}};
+static const sapmcu_tensor outputs[1] = {{arena + 12, 12}};
+static const sapmcu_model adder = {
+    .name = "rows",
+    .input_count = 1,
+    .output_count = 1,
+    .op_count = 1,
+    .inputs = inputs,
+    .outputs = outputs,
+    .arena = arena,
+    .arena_bytes = sizeof arena,
+    .rows = &rows,
+};
+const sapmcu_model *const sapmcu_models[] = {&adder};
+const uint32_t sapmcu_model_count = 1;
+"""
+"""Its input comes in 4 rows, of which it takes the first again; its output is their sum."""
+
+
+@pytest.fixture(scope="module")
+def rows_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_device(tmp_path_factory.mktemp("rows"), ROW_MODEL)
+
+
+@pytest.fixture
+def by_rows(rows_program: Path) -> Iterator[Device]:
+    stream = ProcessStream([str(rows_program)], TIMEOUT_S)
+    yield Device(stream)
+    stream.close()
+
+
+def row_sum(data: bytes) -> bytes:
+    rows = [data[start : start + ROW] for start in (0, 12, 24, 36, 0)]
+    return bytes(sum(column) & 0xFF for column in zip(*rows, strict=True))
+
+
+@needs_gcc
+def test_rows_go_in_as_the_model_asks_for_them(by_rows: Device) -> None:
+    assert by_rows.takes_rows()
+    for data in (X, bytes(range(BYTES))):
+        by_rows.run_by_rows([data])
+        assert by_rows.read_output(0, ROW) == row_sum(data)
+    assert by_rows.read_counters().runs == 2
+    assert by_rows.identify().op_count == 0
+
+
+@needs_gcc
+def test_a_run_begins_again_in_the_middle(by_rows: Device) -> None:
+    assert by_rows.next_row() == (0, 0, ROW)
+    by_rows.write_input(0, X[:ROW])
+    assert by_rows.next_row() == by_rows.next_row() == (0, 1, ROW)
+    by_rows.run_by_rows([X])
+    assert by_rows.read_output(0, ROW) == row_sum(X)
+
+
+@needs_gcc
+@pytest.mark.parametrize(("offset", "length"), [(0, 11), (0, 13), (1, 12), (12, 12), (0, 24)])
+def test_only_the_row_that_is_asked_for_is_taken(by_rows: Device, offset: int, length: int) -> None:
+    with pytest.raises(DeviceError) as caught:
+        by_rows.write_input(0, X[:ROW])  # before it is asked for
+    assert caught.value.status is Status.BAD_ARGUMENT
+    assert by_rows.next_row() == (0, 0, ROW)
+    with pytest.raises(DeviceError) as caught:
+        by_rows.write_input(0, bytes(length), offset)
+    assert caught.value.status is Status.BAD_ARGUMENT
+    by_rows.write_input(0, X[:ROW])
+    with pytest.raises(DeviceError):
+        by_rows.write_input(0, X[:ROW])  # twice
+    assert by_rows.next_row() == (0, 1, ROW)
 
 
 @needs_gcc
