@@ -17,6 +17,7 @@ from sapmcu.emit.native_project import emit_native_project
 from sapmcu.emit.tflite import write_tflite
 from sapmcu.frontends.tflite import read_tflite
 from sapmcu.ir.graph import Array, Graph
+from sapmcu.ir.native import NativeProgram
 from sapmcu.ir.vectors import Vector
 from sapmcu.lower import lower_graph, order_graph
 from sapmcu.pipeline import native_graph, rewrite
@@ -60,9 +61,16 @@ def load_network(name: str) -> Network:
     return Network(graph, model, inputs, vectors)
 
 
-def network_firmware(directory: Path, network: Network, board: str, emulator: str, toolchain: str) -> Firmware:
-    """What `sapmcu convert` and `sapmcu build` make of it."""
-    program = lower_graph(native_graph(network.graph)[0])
+def network_firmware(
+    directory: Path,
+    network: Network,
+    board: str,
+    emulator: str,
+    toolchain: str,
+    program: NativeProgram | None = None,
+) -> Firmware:
+    """What `sapmcu convert` and `sapmcu build` make of it; program: the graph with a plan of its own."""
+    program = program or lower_graph(native_graph(network.graph)[0])
     files = emit_native_project(network.graph, network.model, load_board(board), network.vectors[:1], ORIGIN, program)
     write_files(directory, files)
     build = build_firmware(directory, toolchain, target=target_of(emulator))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,22 +22,26 @@ from sapmcu.emit.native_kernels import kernel_files
 from sapmcu.firmware_files import firmware_dir
 from sapmcu.frontends.tflite import load_tflite
 from sapmcu.ir.graph import Array, Graph
+from sapmcu.ir.native import NativeProgram
 from sapmcu.lower import lower_graph
+from sapmcu.lower.graph import lower_ops
+from sapmcu.plan.rows import CascadeOptions, plan_cascades
 from sapmcu.reference import run_graph
 from sapmcu.run.protocol import Device
 from sapmcu.run.session import Firmware, start
 
 SHA256 = bytes(32).hex()
 MINIMAL = firmware_dir() / "apps" / "minimal" / "main.c"
+CAMERA = firmware_dir() / "apps" / "camera" / "main.c"
 
 
 def dscnn() -> Graph:
     return load_tflite(ROOT / "models/fashion_mnist/dscnn.tflite")
 
 
-def write_models(directory: Path, board: str, graphs: list[Graph]) -> None:
-    """One firmware of all graphs."""
-    chosen, programs = load_board(board), [lower_graph(graph) for graph in graphs]
+def write_models(directory: Path, board: str, programs: list[NativeProgram]) -> None:
+    """One firmware of all models."""
+    chosen = load_board(board)
     sources = emit_model_table([one.name for one in programs], ORIGIN)
     kernels: set[str] = set()
     headers: set[str] = set()
@@ -66,16 +71,32 @@ def printed() -> str:
 @pytest.mark.needs("arm-none-eabi-gcc", "qemu-system-arm")
 def test_the_minimal_application_gives_the_scores_of_the_reference(tmp_path: Path) -> None:
     board = load_board("mps2_an386")
-    write_models(tmp_path, board.name, [dscnn()])
+    write_models(tmp_path, board.name, [lower_graph(dscnn())])
     (tmp_path / "firmware" / "main.c").write_bytes(MINIMAL.read_bytes())
     assert run_qemu(board, build_firmware(tmp_path, "gcc").elf) == (0, printed())
 
 
+def by_rows(graph: Graph) -> NativeProgram:
+    return lower_graph(graph, cascades=plan_cascades(graph, lower_ops(graph), CascadeOptions(by_rows=True)))
+
+
+@pytest.mark.needs("arm-none-eabi-gcc", "qemu-system-arm")
+def test_the_camera_application_gives_the_same_scores_line_by_line(tmp_path: Path) -> None:
+    """Twice: after the last line the next image begins."""
+    board = load_board("mps2_an386")
+    write_models(tmp_path, board.name, [by_rows(dscnn())])
+    (tmp_path / "firmware" / "main.c").write_bytes(CAMERA.read_bytes())
+    assert run_qemu(board, build_firmware(tmp_path, "gcc").elf) == (0, 2 * printed())
+
+
 @pytest.mark.needs("g++")
-def test_the_minimal_application_is_cpp_too(tmp_path: Path) -> None:
-    write_files(tmp_path, emit_native(lower_graph(dscnn()), SHA256, ORIGIN))
+@pytest.mark.parametrize(("application", "lower"), [(MINIMAL, lower_graph), (CAMERA, by_rows)])
+def test_the_applications_are_cpp_too(
+    tmp_path: Path, application: Path, lower: Callable[[Graph], NativeProgram]
+) -> None:
+    write_files(tmp_path, emit_native(lower(dscnn()), SHA256, ORIGIN))
     includes = (f"-I{tmp_path}", f"-I{firmware_dir() / 'include'}")
-    run(["g++", "-std=c++11", *WARNINGS, *includes, "-fsyntax-only", "-x", "c++", MINIMAL])
+    run(["g++", "-std=c++11", *WARNINGS, *includes, "-fsyntax-only", "-x", "c++", application])
 
 
 @pytest.mark.needs("gcc")
@@ -92,7 +113,7 @@ def test_the_minimal_application_runs_on_a_host(tmp_path: Path) -> None:
 @pytest.mark.needs("arm-none-eabi-gcc", "unicorn")
 def test_two_models_in_one_firmware_run_right_in_turn(tmp_path: Path) -> None:
     graphs = [small_net(), dscnn()]
-    write_models(tmp_path, "nucleo_f446re", graphs)
+    write_models(tmp_path, "nucleo_f446re", [lower_graph(graph) for graph in graphs])
     built = Firmware(load_project(tmp_path / "firmware"), build_firmware(tmp_path, "gcc"))
     with start(built, "unicorn") as session:
         for _ in range(2):

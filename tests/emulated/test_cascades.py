@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans of cascades on emulated boards: TFLM's bytes, few instructions more than op by op, a bounded stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from firmware_project import ORIGIN, write_files
+from native_data.families import FAMILIES, expected_values, inputs_of
+from native_data.host import assert_all_equal, examples, joined
+from native_data.pulled import pulled_plan
+from networks import NETWORKS, load_network, network_firmware
+
+from sapmcu.boards.board import load_board
+from sapmcu.build.firmware import build_firmware
+from sapmcu.build.project import load_project
+from sapmcu.emit.native_project import emit_native_project
+from sapmcu.ir.check import graph_violations
+from sapmcu.ir.graph import Graph
+from sapmcu.ir.native import NativeProgram
+from sapmcu.ir.run import Run
+from sapmcu.ir.vectors import Vector
+from sapmcu.lower import lower_graph
+from sapmcu.lower.graph import lower_ops
+from sapmcu.plan.rows import CascadeOptions, plan_cascades
+from sapmcu.run.session import Firmware, invoke, run_vectors, start
+
+pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "tflite_micro")
+KWS, RESNET, PERSON = "mlperf_kws_ref_model", "mlperf_ic_resnet_quant", "tflm_person_detect"
+M4F = "nucleo_f446re"
+GROWTH = 0.05
+"""Of instructions over the plan of whole tensors: issue 5."""
+EXECUTOR_BYTES = 700
+SLACK_BYTES = 32
+"""As in test_stack.py."""
+ELSEWHERE = [
+    pytest.param("nucleo_g0b1re", "unicorn", "gcc", id="m0plus-gcc"),
+    pytest.param("nucleo_f446re", "unicorn", "zig", marks=pytest.mark.needs("ziglang"), id="m4-zig"),
+    pytest.param("mps3_an547", "qemu", "gcc", marks=pytest.mark.needs("qemu-system-arm"), id="m55-gcc"),
+]
+
+
+def planned(graph: Graph, *, by_rows: bool) -> NativeProgram:
+    plan = plan_cascades(graph, lower_ops(graph), CascadeOptions(by_rows=by_rows))
+    return lower_graph(graph, cascades=plan)
+
+
+def run_network(directory: Path, name: str, program: NativeProgram | None, count: int) -> tuple[Firmware, Run]:
+    network = load_network(name)
+    firmware = network_firmware(directory, network, M4F, "unicorn", "gcc", program)
+    return firmware, run_vectors(firmware, "unicorn", network.vectors[:count])
+
+
+@pytest.mark.parametrize("by_rows", [False, True], ids=["whole input", "input by rows"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_outputs_are_those_of_tflm(tmp_path: Path, name: str, by_rows: bool) -> None:
+    network = load_network(name)
+    program = planned(network.graph, by_rows=by_rows)
+    firmware, run = run_network(tmp_path, name, program, 8 if by_rows else len(network.vectors))
+    assert run.outputs_equal
+    assert run.arena_bytes == program.plan.arena_bytes
+    worst, measured = firmware.build.worst_stack_bytes, run.measurement.stack_bytes
+    assert worst is not None and measured is not None
+    assert measured <= worst <= measured + SLACK_BYTES
+
+
+@pytest.mark.parametrize("by_rows", [False, True], ids=["whole input", "input by rows"])
+@pytest.mark.parametrize(("board", "emulator", "toolchain"), ELSEWHERE)
+def test_other_cores_and_compilers_give_the_same(
+    tmp_path: Path, board: str, emulator: str, toolchain: str, by_rows: bool
+) -> None:
+    network = load_network(KWS)
+    program = planned(network.graph, by_rows=by_rows)
+    firmware = network_firmware(tmp_path, network, board, emulator, toolchain, program)
+    run = run_vectors(firmware, emulator, network.vectors[-3:])
+    assert run.outputs_equal
+    assert run.measurement.instructions is not None and run.measurement.instructions > 100_000
+
+
+@pytest.mark.parametrize("name", [RESNET, KWS, PERSON])
+def test_instructions_grow_by_little(tmp_path: Path, name: str) -> None:
+    """And each op knows its share, as of a plan of whole tensors."""
+    graph = load_network(name).graph
+    _, whole = run_network(tmp_path / "whole", name, None, 1)
+    firmware, cascades = run_network(tmp_path / "cascades", name, planned(graph, by_rows=False), 1)
+    _, by_rows = run_network(tmp_path / "rows", name, planned(graph, by_rows=True), 1)
+    assert whole.measurement.instructions is not None and whole.measurement.instructions_by_op is not None
+    for run in (cascades, by_rows):
+        total, by_op = run.measurement.instructions, run.measurement.instructions_by_op
+        assert total is not None and by_op is not None
+        assert total <= whole.measurement.instructions * (1 + GROWTH)
+        assert sum(by_op) == total and len(by_op) == len(graph.ops)
+        for before, after in zip(whole.measurement.instructions_by_op, by_op, strict=True):
+            assert before * 0.97 - 100 <= after <= before * 1.1 + 20_000
+    code = {one.name: one.size_bytes for one in firmware.build.sizes.symbols}
+    assert code["sapmcu_run_cascade"] <= EXECUTOR_BYTES
+
+
+def test_random_ops_by_rows_equal_the_reference(tmp_path: Path) -> None:
+    """The twins with DSP instructions."""
+    singles = [one for family in FAMILIES.values() for strategy in family for one in examples(strategy, 4)]
+    singles = [graph for graph in singles if not list(graph_violations(graph))]
+    singles = [graph for graph in singles if all(step.lowered.forms for step in lower_ops(graph))]
+    graph = joined(singles)
+    program = lower_graph(graph, cascades=pulled_plan(graph))
+    generator = np.random.default_rng(2)
+    inputs, expected = {}, {}
+    for number, single in enumerate(singles):
+        given = inputs_of(single, generator, 0)
+        inputs.update({f"{number}:{name}": one for name, one in zip(single.inputs, given, strict=True)})
+        expected.update({f"{number}:{name}": one for name, one in (expected_values(single, given) or {}).items()})
+    no_outputs = tuple(bytes(graph.tensors[name].size_bytes) for name in graph.outputs)
+    vector = Vector(tuple(inputs[name].tobytes() for name in graph.inputs), no_outputs)
+    write_files(tmp_path, emit_native_project(graph, b"", load_board("mps2_an386"), [vector], ORIGIN, program))
+    firmware = Firmware(load_project(tmp_path / "firmware"), build_firmware(tmp_path, "gcc"))
+    with start(firmware, "unicorn") as session:
+        identity = session.device.identify()
+        invoke(session.device, identity, vector)
+        arena = session.device.read_arena(0, identity.arena_bytes)
+        outputs = {name: expected[name] for name in graph.outputs if name in expected}
+        assert_all_equal(graph, program, arena, outputs)
