@@ -167,9 +167,9 @@ def _form_fields(form: RowForm, op: int, store: int, reads: str, scratch_offset_
 
 
 def _set_fields(fields: Mapping[str, str | int]) -> list[str]:
-    """Designated initialisers of what isn't 0; of the first field where all are."""
+    """Designated initialisers of what isn't 0; of the first field, a pointer, where all are."""
     set_ = [f".{name} = {value}" for name, value in fields.items() if value != 0]
-    return set_ or [f".{next(iter(fields))} = 0"]
+    return set_ or [f".{next(iter(fields))} = NULL"]
 
 
 def _run_lines(cascade: Cascade, name: str) -> Iterator[str]:

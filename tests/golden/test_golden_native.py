@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from native_data.small_net import small_net
+from native_data.pulled import pulled_plan
+from native_data.small_net import row_net, small_net
 
 from sapmcu.emit.native import emit_model_table, emit_native
 from sapmcu.emit.origin import Origin
@@ -16,12 +17,23 @@ from sapmcu.lower import lower_graph
 GOLDEN = Path(__file__).parent / "native"
 ORIGIN = Origin("0.0.0", "sapmcu convert small-net.tflite --engine native")
 SHA256 = bytes(range(32)).hex()
-GENERATED = ("sapmcu_small_net.h", "sapmcu_small_net.c", "models.c")
+GENERATED = (
+    "sapmcu_small_net.h",
+    "sapmcu_small_net.c",
+    "sapmcu_row_net.h",
+    "sapmcu_row_net.c",
+    "models.c",
+)
 
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
-    return {**emit_native(lower_graph(small_net()), SHA256, ORIGIN), **emit_model_table(["small-net"], ORIGIN)}
+    by_rows = lower_graph(row_net(), cascades=pulled_plan(row_net(), by_rows=True))
+    return {
+        **emit_native(lower_graph(small_net()), SHA256, ORIGIN),
+        **emit_native(by_rows, SHA256, ORIGIN),
+        **emit_model_table(["small-net"], ORIGIN),
+    }
 
 
 @pytest.mark.parametrize("name", GENERATED)

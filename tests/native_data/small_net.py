@@ -38,3 +38,27 @@ y = Softmax(i, beta=1.0)
 
 def small_net() -> Graph:
     return parse_text(SMALL_NET)
+
+
+ROW_NET = """
+graph row-net "convolution, shortcut, mean: by rows"
+tensor image [1,6,4,1] int8 (0.5, -3)
+const filter [3,3,2,1] int8 axis 0 (0.25, 0) (0.5, 0) (0.125, 0) = 1 -2 3 4 5 -6 7 8 9 -10 11 12 1 2 3 4 5 6
+const point [3,1,1,3] int8 axis 0 (0.25, 0) (0.5, 0) (0.125, 0) = 1 2 3 -4 5 6 7 -8 9
+const axes [2] int32 = 1 2
+tensor a [1,5,3,3] int8 (0.25, 4)
+tensor b [1,5,3,3] int8 (0.5, 0)
+tensor c [1,5,3,3] int8 (0.75, 1)
+tensor y [1,3] int8 (0.5, 0)
+input image
+output y
+a = Conv2D(image, filter, _, stride=(1, 1), padding=((0, 1), (1, 0)), dilation=(1, 1), activation=4..127)
+b = Conv2D(a, point, _, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), activation=-128..127)
+c = Add(a, b, activation=-128..127)
+y = Mean(c, axes, keep_dims=False)
+"""
+
+
+def row_net() -> Graph:
+    """All of its ops have forms."""
+    return parse_text(ROW_NET)
