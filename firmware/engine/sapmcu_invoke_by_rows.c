@@ -6,7 +6,7 @@ void sapmcu_invoke_by_rows(const sapmcu_row_inputs *rows, sapmcu_read_row_fn *re
     while (rows->advance()) {
         sapmcu_input_row next;
         rows->find(&next);
-        read(context, next.input, next.row, next.data);
+        read(context, &next);
         rows->take();
     }
 }

@@ -7,7 +7,7 @@ int sapmcu_push_row(const sapmcu_row_inputs *rows, const void *row) {
     sapmcu_input_row next;
     (void)rows->advance(); /* at the beginning of a run; else it waits already */
     rows->find(&next);
-    memcpy(next.data, row, rows->row_bytes[next.input]);
+    memcpy(next.data, row, next.bytes);
     rows->take();
     return !rows->advance();
 }

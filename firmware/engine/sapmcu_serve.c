@@ -124,16 +124,20 @@ static uint8_t *range_of(void *block, uint32_t bytes, uint32_t offset, uint32_t 
     return offset <= bytes && length <= bytes - offset ? (uint8_t *)block + offset : NULL;
 }
 
-/* A row goes where the model waits for it: whole, and no other. */
+/* The offset in an input of what a model waits for. */
+static uint32_t row_offset(const sapmcu_model *model, const sapmcu_input_row *next) {
+    return next->row * model->rows->row_bytes[next->input] + next->offset_bytes;
+}
+
+/* A row goes where the model waits for it: all that it needs, and no other. */
 static uint8_t *row_range(const server *self, const sapmcu_model *model, uint32_t index) {
-    const uint32_t row_bytes = model->rows != NULL ? model->rows->row_bytes[index] : 0;
     sapmcu_input_row next;
-    if (row_bytes == 0 || self->waiting != model || !self->wants_row) {
+    if (model->rows == NULL || self->waiting != model || !self->wants_row) {
         return NULL;
     }
     model->rows->find(&next);
-    const bool is_next = next.input == index && read_u32(self->arguments + 4) == next.row * row_bytes;
-    return is_next && self->payload_bytes - 8 == row_bytes ? (uint8_t *)next.data : NULL;
+    const bool is_next = next.input == index && read_u32(self->arguments + 4) == row_offset(model, &next);
+    return is_next && self->payload_bytes - 8 == next.bytes ? (uint8_t *)next.data : NULL;
 }
 
 /* Where the data of a write-input request go: once header and arguments are known. NULL where nowhere. */
@@ -338,18 +342,18 @@ static void next_row(server *self, const sapmcu_model *model) {
     self->waiting = self->waiting == model ? model : NULL;
     self->waiting = measure(self, model->rows->advance, true) ? model : NULL;
     sapmcu_input_row next = {.input = NO_ROW};
-    uint32_t row_bytes = 0;
+    uint32_t offset_bytes = 0;
     if (self->waiting != NULL) {
         model->rows->find(&next);
-        row_bytes = model->rows->row_bytes[next.input];
+        offset_bytes = row_offset(model, &next);
         self->wants_row = true;
     } else {
         ++self->runs;
     }
     begin_reply(self, STATUS_OK, 12);
     send_u32(self, next.input);
-    send_u32(self, next.row);
-    send_u32(self, row_bytes);
+    send_u32(self, offset_bytes);
+    send_u32(self, next.bytes);
     end_reply(self);
 }
 

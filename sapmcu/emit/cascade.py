@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sapmcu.emit.c_source import c_comment, wrapped
 from sapmcu.ir.cascade import Cascade, CascadePlan, RowForm, RowReads
 from sapmcu.ir.native import Constant, NativeProgram, Params
-from sapmcu.ir.parts import input_of_store
+from sapmcu.ir.parts import input_of_form
 
 HEADER = "sapmcu/cascade.h"
 UINT8_MAX, UINT16_MAX = 2**8 - 1, 2**16 - 1
@@ -82,7 +82,7 @@ class _Tables:
     def form(self, form: RowForm) -> tuple[int, int]:
         """(index of its store, of its first read)."""
         first = len(self.reads)
-        for one in form.reads:
+        for one in form.reads if form.kernel else ():
             self.reads.append((self.store(one.store, one.rows, one.row_bytes), one))
         return self.store(form.store, form.rows, form.row_bytes), first
 
@@ -105,14 +105,37 @@ def cascade_tables(program: NativeProgram, cascade: Cascade, name: str, names: N
         for store, one in tables.reads:
             yield from wrapped("    {", list(_read_fields(store, one, names)), "},")
         yield from ("};", "")
+    yield from _form_lines(program, cascade, name, places, names)
+    yield ""
+    yield from _run_lines(cascade, name)
+
+
+def _form_lines(
+    program: NativeProgram, cascade: Cascade, name: str, places: Sequence[tuple[int, int]], names: Names
+) -> Iterator[str]:
+    """places: of each form, the index of its store and of its first read."""
+    assert program.cascades is not None
+    parts: dict[tuple[int, int], str] = {}
+    for part in (_input_part(form) for form in cascade.forms if form.kernel is None):
+        if part not in parts:
+            parts[part] = f"{name}_part_{len(parts)}"
+            yield f"static const sapmcu_input_part {parts[part]} = {{{part[0]}, {part[1]}}};"
     yield f"static const sapmcu_row_form {name}_forms[{len(cascade.forms)}] = {{"
     for op, form, (store, read) in zip(cascade.form_ops, cascade.forms, places, strict=True):
         yield f"    /* {c_comment(form.store)} */"
-        scratch = program.cascades.scratch_offset_bytes.get(op, 0) if form.scratch_bytes else 0
-        op = op if op >= 0 else input_of_store(program, form.store)
-        yield from wrapped("    {", list(_form_fields(form, op, store, f"{name}_reads + {read}", scratch, names)), "},")
-    yield from ("};", "")
-    yield from _run_lines(cascade, name)
+        if form.kernel is None:
+            index = input_of_form(program, form)
+            fields: dict[str, str | int] = {"params": f"&{parts[_input_part(form)]}", "op": index, "store": store}
+        else:
+            scratch = program.cascades.scratch_offset_bytes.get(op, 0) if form.scratch_bytes else 0
+            fields = _form_fields(form, op, store, f"{name}_reads + {read}", scratch, names)
+        yield from wrapped("    {", _set_fields(fields), "},")
+    yield "};"
+
+
+def _input_part(form: RowForm) -> tuple[int, int]:
+    """Of each row of an input: where what is needed begins, and how many bytes."""
+    return form.reads[0].offset_bytes if form.reads else 0, form.row_bytes
 
 
 def _store_lines(tables: _Tables, name: str) -> Iterator[str]:
@@ -149,21 +172,22 @@ def _read_fields(store: int, reads: RowReads, names: Names) -> list[str]:
     )
 
 
-def _form_fields(form: RowForm, op: int, store: int, reads: str, scratch_offset_bytes: int, names: Names) -> list[str]:
-    return _set_fields(
-        {
-            "kernel": form.kernel.name if form.kernel else 0,
-            "params": f"&{names[form.params]}" if form.params else 0,
-            "reads": reads if form.reads else 0,
-            "offset_bytes": form.offset_bytes,
-            "scratch_offset_bytes": scratch_offset_bytes,
-            "op": op,
-            "store": store,
-            "first_row": form.first_row,
-            "read_count": len(form.reads),
-            "is_update": int(form.is_update),
-        }
-    )
+def _form_fields(
+    form: RowForm, op: int, store: int, reads: str, scratch_offset_bytes: int, names: Names
+) -> dict[str, str | int]:
+    assert form.kernel is not None
+    return {
+        "kernel": form.kernel.name,
+        "params": f"&{names[form.params]}" if form.params else 0,
+        "reads": reads if form.reads else 0,
+        "offset_bytes": form.offset_bytes,
+        "scratch_offset_bytes": scratch_offset_bytes,
+        "op": op,
+        "store": store,
+        "first_row": form.first_row,
+        "read_count": len(form.reads),
+        "is_update": int(form.is_update),
+    }
 
 
 def _set_fields(fields: Mapping[str, str | int]) -> list[str]:

@@ -14,8 +14,8 @@ ENGINE = ("sapmcu_find_row", "sapmcu_invoke_by_rows", "sapmcu_push_row", "sapmcu
 
 
 def can_be_pushed(rows: Mapping[int, InputRows]) -> bool:
-    """Whether a camera's lines are enough: one input, each of its rows once, from top to bottom."""
-    return len(rows) == 1 and all(one.order == tuple(range(one.rows)) for one in rows.values())
+    """Whether a camera's lines are enough: one input, each of its rows once and whole, from top to bottom."""
+    return len(rows) == 1 and all(one.are_whole and one.order == tuple(range(one.rows)) for one in rows.values())
 
 
 def row_declarations(model: str, macro: str, rows: Mapping[int, InputRows]) -> Iterator[str]:
@@ -33,7 +33,7 @@ def row_declarations(model: str, macro: str, rows: Mapping[int, InputRows]) -> I
         yield "/* Forget the rows so far: the next one is row 0. */"
         yield f"void sapmcu_{model}_restart(void);"
         yield ""
-    yield "/* Run the model once: read() writes the rows that it asks for, some perhaps again. */"
+    yield "/* Run the model once: read() writes the rows that it asks for, some perhaps again or in parts. */"
     yield f"void sapmcu_{model}_invoke_by_rows(sapmcu_read_row_fn *read, void *context);"
 
 

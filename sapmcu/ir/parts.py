@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sapmcu.ir.cascade import Cascade
+from sapmcu.ir.cascade import Cascade, RowForm
 from sapmcu.ir.native import Constant, NativeProgram, Params, Pointer, Step, Value
 
 
@@ -21,28 +21,35 @@ def program_cascades(program: NativeProgram) -> tuple[Cascade, ...]:
 
 @dataclass(frozen=True, slots=True)
 class InputRows:
-    """How an input comes: so many rows. order: of them, some perhaps again."""
+    """How an input comes: so many rows. order: of them, some perhaps again; are_whole: not in parts."""
 
     rows: int
     row_bytes: int
     order: tuple[int, ...]
+    are_whole: bool
 
 
 def input_rows(program: NativeProgram) -> Mapping[int, InputRows]:
     """By index, the inputs that come by rows; all in the first part, a cascade."""
-    found = {}
+    found: dict[int, InputRows] = {}
     for part in program_cascades(program):
-        for number, (op, form) in enumerate(zip(part.form_ops, part.forms, strict=True)):
-            if op < 0:
-                assert part is program_parts(program)[0], "inputs come by rows to the first part only"
-                runs = (run for run in part.runs if run.form == number)
-                order = tuple(row for run in runs for row in range(run.first, run.first + run.count))
-                found[input_of_store(program, form.store)] = InputRows(form.rows, form.row_bytes, order)
+        forms = {number: part.forms[number] for number, op in enumerate(part.form_ops) if op < 0}
+        assert not forms or part is program_parts(program)[0], "inputs come by rows to the first part only"
+        for run in part.runs:
+            if run.form in forms:
+                form = forms[run.form]
+                index = input_of_form(program, form)
+                whole = form.reads[0] if form.reads else form
+                before = found.get(index, InputRows(whole.rows, whole.row_bytes, (), are_whole=True))
+                order = (*before.order, *range(run.first, run.first + run.count))
+                is_whole = before.are_whole and not form.reads
+                found[index] = InputRows(whole.rows, whole.row_bytes, order, are_whole=is_whole)
     return found
 
 
-def input_of_store(program: NativeProgram, store: str) -> int:
-    """Index of the input whose rows a store has, perhaps by the name of an alias."""
+def input_of_form(program: NativeProgram, form: RowForm) -> int:
+    """Index of the input whose rows a form delivers: it has them, perhaps by the name of an alias, or reads them."""
+    store = form.reads[0].store if form.reads else form.store
     owners: dict[str, str] = {}
     for step in program.steps:
         for result, operand in step.lowered.aliases:

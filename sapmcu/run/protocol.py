@@ -183,12 +183,12 @@ class Device:
         self._ask(Command.RUN, struct.pack("<I", ops), tries=1)
 
     def next_row(self) -> tuple[int, int, int] | None:
-        """Run up to the next row of an input: (input, row, its bytes); None where the outputs are there.
+        """Run up to the next row of an input: (input, offset, length); None where the outputs are there.
 
         Raises: DeviceError, of status UNSUPPORTED where all inputs come whole.
         """
-        index, row, size = _numbers(self._ask(Command.NEXT_ROW, tries=1), 3)
-        return None if index == NO_ROW else (index, row, size)
+        index, offset, length = _numbers(self._ask(Command.NEXT_ROW, tries=1), 3)
+        return None if index == NO_ROW else (index, offset, length)
 
     def takes_rows(self) -> bool:
         """Whether inputs come row by row. Raises: DeviceError."""
@@ -206,9 +206,9 @@ class Device:
         """Invoke the model, whose rows are written as it asks for them. Raises: DeviceError."""
         self.run()  # begins again
         while (wanted := self.next_row()) is not None:
-            index, row, size = wanted
-            payload = struct.pack("<II", index, row * size) + inputs[index][row * size : (row + 1) * size]
-            self._ask(Command.WRITE_INPUT, payload)
+            index, offset, length = wanted
+            part = inputs[index][offset : offset + length]
+            self._ask(Command.WRITE_INPUT, struct.pack("<II", index, offset) + part)
 
     def read_output(self, index: int, length: int, offset: int = 0) -> bytes:
         """Raises: DeviceError."""

@@ -25,10 +25,10 @@ static void poison_ranges(int8_t *arena, uint32_t count) {
 
 static const int8_t *whole_input;
 
-static void read_row(void *context, uint32_t input, uint32_t row, void *y) {
+static void read_row(void *context, const sapmcu_input_row *wanted) {
     const sapmcu_model *model = context;
-    const uint32_t bytes = model->rows->row_bytes[input];
-    memcpy(y, whole_input + row * bytes, bytes);
+    const uint32_t start = wanted->row * model->rows->row_bytes[wanted->input];
+    memcpy(wanted->data, whole_input + start + wanted->offset_bytes, wanted->bytes);
 }
 
 /* Inputs into the arena; the one that comes by rows is returned, for the caller to free. */

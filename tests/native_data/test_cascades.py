@@ -38,6 +38,11 @@ def by_rows(graph: Graph) -> CascadePlan:
     return plan_cascades(graph, lower_ops(graph), CascadeOptions(by_rows=True))
 
 
+def in_strips(graph: Graph) -> CascadePlan:
+    """With columns that are computed and delivered twice, where that is less SRAM."""
+    return plan_cascades(graph, lower_ops(graph), CascadeOptions(by_rows=True, max_extra_macs=0.3))
+
+
 PLANS: tuple[Callable[[Graph], CascadePlan], ...] = (
     pulled_plan,
     lambda graph: pulled_plan(graph, alignment=1),
@@ -102,7 +107,7 @@ def test_random_nets_equal_the_reference(library: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_equal_the_reference(name: str, library: Path, tmp_path: Path) -> None:
     graph = load_graph(name)
-    plans = (pulled_plan, planned, by_rows)
+    plans = (pulled_plan, planned, by_rows, in_strips)
     programs = [
         replace(lower_graph(graph, cascades=plan(graph)), name=f"{name} {kind}") for kind, plan in enumerate(plans)
     ]

@@ -38,8 +38,10 @@ typedef struct {
 /* An op, or a part of one. Step o computes row first_row + o of a store, from offset_bytes on, by one call of
  * the kernel with the rows of all reads, in their order, at most SAPMCU_MAX_WINDOW together.
  * is_update: all steps write row 0, as sums over rows do; behind its reads the kernel gets one row more: row
- * 0 as the step before left it, or NULL in step 0. y is that row, too. kernel NULL: the rows of a model's
- * input, which the application writes. */
+ * 0 as the step before left it, or NULL in step 0. y is that row, too.
+ *
+ * kernel NULL: rows of a model's input, which the application writes; params: sapmcu_input_part. Step o is
+ * row o of the input. */
 typedef struct {
     sapmcu_row_fn *kernel;
     const void *params;
@@ -52,6 +54,11 @@ typedef struct {
     uint8_t read_count;
     uint8_t is_update;
 } sapmcu_row_form;
+
+/* What is needed of each row of an input. */
+typedef struct {
+    uint32_t offset_bytes, bytes;
+} sapmcu_input_part;
 
 /* run_count runs, each three numbers: form, first step, count of steps. They are uint8_t; if is_wide,
  * uint16_t. */

@@ -18,10 +18,12 @@ typedef struct {
     uint32_t bytes;
 } sapmcu_tensor;
 
-/* A row of an input that a model waits for: where it is to be written, in the arena. */
+/* What a model waits for of an input: `bytes` bytes of row `row` from offset_bytes on, most times all of it.
+ * data: where they are to be written, in the arena. */
 typedef struct {
     void *data;
     uint32_t input, row; /* indices */
+    uint32_t offset_bytes, bytes;
 } sapmcu_input_row;
 
 /* Inputs that come row by row and are never in the arena as a whole. Which row comes next is the model's
@@ -42,8 +44,8 @@ typedef struct {
  * takes once. 1: that was the last, the outputs are there until the next row; else 0. */
 int sapmcu_push_row(const sapmcu_row_inputs *rows, const void *row);
 
-/* Write row `row` of input `input` to y; context: the caller's. */
-typedef void sapmcu_read_row_fn(void *context, uint32_t input, uint32_t row, void *y);
+/* Write what `wanted` says; context: the caller's. */
+typedef void sapmcu_read_row_fn(void *context, const sapmcu_input_row *wanted);
 
 /* Run a model once, for sources that have any row at any time. */
 void sapmcu_invoke_by_rows(const sapmcu_row_inputs *rows, sapmcu_read_row_fn *read, void *context);

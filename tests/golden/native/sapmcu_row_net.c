@@ -75,9 +75,10 @@ static const sapmcu_row_reads cascade0_reads[6] = {
     {.store = 4, .rows = 1, .window = 1, .stride = 1, .dilation = 1},
 };
 
+static const sapmcu_input_part cascade0_part_0 = {0, 4};
 static const sapmcu_row_form cascade0_forms[6] = {
     /* image */
-    {.kernel = NULL},
+    {.params = &cascade0_part_0},
     /* a */
     {
         .kernel = sapmcu_conv2d_row_s8, .params = &op0, .reads = cascade0_reads + 0, .store = 1,

@@ -51,7 +51,7 @@ int sapmcu_row_net_push_row(const void *row);
 /* Forget the rows so far: the next one is row 0. */
 void sapmcu_row_net_restart(void);
 
-/* Run the model once: read() writes the rows that it asks for, some perhaps again. */
+/* Run the model once: read() writes the rows that it asks for, some perhaps again or in parts. */
 void sapmcu_row_net_invoke_by_rows(sapmcu_read_row_fn *read, void *context);
 
 /* Input or output `index`: _BYTES bytes, 8-byte aligned; NULL where there is none. */

@@ -148,7 +148,7 @@ static int advance(void) {
 }
 
 static void find(sapmcu_input_row *next) {
-    *next = (sapmcu_input_row){arena, 0, order[position]};
+    *next = (sapmcu_input_row){arena, 0, order[position], 0, 12};
 }
 
 static void take(void) {
@@ -211,7 +211,7 @@ def test_rows_go_in_as_the_model_asks_for_them(by_rows: Device) -> None:
 def test_a_run_begins_again_in_the_middle(by_rows: Device) -> None:
     assert by_rows.next_row() == (0, 0, ROW)
     by_rows.write_input(0, X[:ROW])
-    assert by_rows.next_row() == by_rows.next_row() == (0, 1, ROW)
+    assert by_rows.next_row() == by_rows.next_row() == (0, ROW, ROW)
     by_rows.run_by_rows([X])
     assert by_rows.read_output(0, ROW) == row_sum(X)
 
@@ -229,7 +229,7 @@ def test_only_the_row_that_is_asked_for_is_taken(by_rows: Device, offset: int, l
     by_rows.write_input(0, X[:ROW])
     with pytest.raises(DeviceError):
         by_rows.write_input(0, X[:ROW])  # twice
-    assert by_rows.next_row() == (0, 1, ROW)
+    assert by_rows.next_row() == (0, ROW, ROW)
 
 
 @needs_gcc
