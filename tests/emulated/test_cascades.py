@@ -20,6 +20,7 @@ from sapmcu.emit.native_project import emit_native_project
 from sapmcu.ir.check import graph_violations
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.native import NativeProgram
+from sapmcu.ir.parts import input_rows
 from sapmcu.ir.run import Run
 from sapmcu.ir.vectors import Vector
 from sapmcu.lower import lower_graph
@@ -77,6 +78,15 @@ def test_other_cores_and_compilers_give_the_same(
     run = run_vectors(firmware, emulator, network.vectors[-3:])
     assert run.outputs_equal
     assert run.measurement.instructions is not None and run.measurement.instructions > 100_000
+
+
+def test_strips_take_parts_of_rows(tmp_path: Path) -> None:
+    graph = load_network(PERSON).graph
+    plan = plan_cascades(graph, lower_ops(graph), CascadeOptions(by_rows=True, max_extra_macs=0.1))
+    program = lower_graph(graph, cascades=plan)
+    assert not any(one.are_whole for one in input_rows(program).values())
+    _, run = run_network(tmp_path, PERSON, program, 4)
+    assert run.outputs_equal
 
 
 @pytest.mark.parametrize("name", [RESNET, KWS, PERSON])
