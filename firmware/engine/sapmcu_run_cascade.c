@@ -27,7 +27,7 @@ static void run_step(const sapmcu_cascade *cascade, const sapmcu_row_form *form,
         to = find_rows(reads, &cascade->stores[reads->store], arena, step, to);
     }
     if (form->is_update) {
-        *to = step > 0 ? y : NULL;
+        *to = step > 0 || form->is_continued ? y : NULL;
     }
     form->kernel(form->params, rows, y, arena + form->scratch_offset_bytes);
 }

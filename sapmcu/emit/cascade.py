@@ -187,6 +187,7 @@ def _form_fields(
         "first_row": form.first_row,
         "read_count": len(form.reads),
         "is_update": int(form.is_update),
+        "is_continued": int(form.is_continued),
     }
 
 

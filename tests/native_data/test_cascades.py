@@ -27,7 +27,7 @@ from sapmcu.reference import run_graph
 pytestmark = pytest.mark.needs("gcc")
 
 EXAMPLES = 12
-NETS = 10
+NETS = 8
 
 
 def planned(graph: Graph) -> CascadePlan:
@@ -47,6 +47,9 @@ PLANS: tuple[Callable[[Graph], CascadePlan], ...] = (
     pulled_plan,
     lambda graph: pulled_plan(graph, alignment=1),
     lambda graph: pulled_plan(graph, by_rows=True),
+    planned,
+    by_rows,
+    in_strips,
 )
 
 

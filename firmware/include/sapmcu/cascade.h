@@ -38,7 +38,8 @@ typedef struct {
 /* An op, or a part of one. Step o computes row first_row + o of a store, from offset_bytes on, by one call of
  * the kernel with the rows of all reads, in their order, at most SAPMCU_MAX_WINDOW together.
  * is_update: all steps write row 0, as sums over rows do; behind its reads the kernel gets one row more: row
- * 0 as the step before left it, or NULL in step 0. y is that row, too.
+ * 0 as the step before left it, in step 0 NULL, or where is_continued as another form left it. y is that row,
+ * too.
  *
  * kernel NULL: rows of a model's input, which the application writes; params: sapmcu_input_part. Step o is
  * row o of the input. */
@@ -52,7 +53,7 @@ typedef struct {
                                       the input where kernel is NULL */
     uint16_t store, first_row;
     uint8_t read_count;
-    uint8_t is_update;
+    uint8_t is_update, is_continued;
 } sapmcu_row_form;
 
 /* What is needed of each row of an input. */
