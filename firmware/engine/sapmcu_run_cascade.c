@@ -5,7 +5,8 @@
 /* The rows that one step reads. */
 static const int8_t **find_rows(const sapmcu_row_reads *reads, const sapmcu_row_store *store, int8_t *arena,
                                 uint32_t step, const int8_t **to) {
-    int32_t row = (int32_t)(step * reads->stride) - reads->before;
+    int32_t row =
+        reads->first_rows ? reads->first_rows[step] : (int32_t)(step * reads->stride) - reads->before;
     const int8_t **const end = to + reads->window;
     do {
         *to++ = (uint32_t)row < reads->rows ? sapmcu_row_at(store, arena, (uint32_t)row) + reads->offset_bytes
@@ -18,7 +19,7 @@ static const int8_t **find_rows(const sapmcu_row_reads *reads, const sapmcu_row_
 /* One step of a form. */
 static void run_step(const sapmcu_cascade *cascade, const sapmcu_row_form *form, int8_t *arena,
                      uint32_t step) {
-    const int8_t *rows[SAPMCU_MAX_WINDOW];
+    const int8_t *rows[SAPMCU_MAX_WINDOW + 1];
     const int8_t **to = rows;
     const sapmcu_row_reads *const end = form->reads + form->read_count;
     const uint32_t row = form->first_row + (form->is_update ? 0 : step);
@@ -26,7 +27,9 @@ static void run_step(const sapmcu_cascade *cascade, const sapmcu_row_form *form,
     for (const sapmcu_row_reads *reads = form->reads; reads < end; reads++) {
         to = find_rows(reads, &cascade->stores[reads->store], arena, step, to);
     }
-    if (form->is_update) {
+    if (form->is_numbered) {
+        *to = (const int8_t *)(const void *)&step;
+    } else if (form->is_update) {
         *to = step > 0 || form->is_continued ? y : NULL;
     }
     form->kernel(form->params, rows, y, arena + form->scratch_offset_bytes);

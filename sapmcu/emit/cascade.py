@@ -161,6 +161,7 @@ def _read_fields(store: int, reads: RowReads, names: Names) -> list[str]:
     return _set_fields(
         {
             "zero_row": names[reads.zero_row] if reads.zero_row is not None else 0,
+            "first_rows": names[reads.first_rows] if reads.first_rows is not None else 0,
             "offset_bytes": reads.offset_bytes,
             "store": store,
             "rows": reads.rows,
@@ -188,6 +189,7 @@ def _form_fields(
         "read_count": len(form.reads),
         "is_update": int(form.is_update),
         "is_continued": int(form.is_continued),
+        "is_numbered": int(form.is_numbered),
     }
 
 

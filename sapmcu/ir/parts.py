@@ -77,8 +77,7 @@ def part_data(steps: Sequence[Step], part: Cascade | int) -> Iterator[tuple[int,
         return
     for index, form in sorted(zip(part.form_ops, part.forms, strict=True), key=lambda pair: pair[0]):
         for reads in form.reads:
-            if reads.zero_row is not None:
-                yield index, reads.zero_row
+            yield from ((index, one) for one in (reads.zero_row, reads.first_rows) if one is not None)
         if form.params is not None:
             yield index, form.params
 

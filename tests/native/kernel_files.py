@@ -30,6 +30,7 @@ KERNELS = (
 )
 ROW_KERNELS = (
     "sapmcu_average_row_s8",
+    "sapmcu_bilinear_row_s8",
     "sapmcu_binary_row_s8",
     "sapmcu_copy_rows",
     "sapmcu_fully_connected_row_s8",
@@ -39,6 +40,7 @@ ROW_KERNELS = (
     "sapmcu_lut_row_s8",
     "sapmcu_mat_mul_row_s8",
     "sapmcu_mean_row_s8",
+    "sapmcu_nearest_row",
     "sapmcu_pad_row",
     "sapmcu_prelu_row_s8",
     "sapmcu_reduce_max_row_s8",

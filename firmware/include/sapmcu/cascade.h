@@ -25,9 +25,11 @@ typedef struct {
 } sapmcu_row_store;
 
 /* What step o of a form reads of a store: rows o * stride - before + k * dilation, k = 0..window-1, each from
- * offset_bytes on. For a row outside of 0..rows-1 the kernel gets zero_row, which may be NULL. */
+ * offset_bytes on; where first_rows isn't NULL, first_rows[o] takes the place of o * stride - before. For a
+ * row outside of 0..rows-1 the kernel gets zero_row, which may be NULL. */
 typedef struct {
     const int8_t *zero_row;
+    const uint16_t *first_rows;
     uint32_t offset_bytes;
     uint16_t store;
     uint16_t rows;
@@ -40,6 +42,7 @@ typedef struct {
  * is_update: all steps write row 0, as sums over rows do; behind its reads the kernel gets one row more: row
  * 0 as the step before left it, in step 0 NULL, or where is_continued as another form left it. y is that row,
  * too.
+ * is_numbered: behind its reads the kernel gets the address of o, a uint32_t, as if it were a row.
  *
  * kernel NULL: rows of a model's input, which the application writes; params: sapmcu_input_part. Step o is
  * row o of the input. */
@@ -53,7 +56,7 @@ typedef struct {
                                       the input where kernel is NULL */
     uint16_t store, first_row;
     uint8_t read_count;
-    uint8_t is_update, is_continued;
+    uint8_t is_update, is_continued, is_numbered;
 } sapmcu_row_form;
 
 /* What is needed of each row of an input. */

@@ -14,6 +14,7 @@
 #include "sapmcu/mat_mul.h"
 #include "sapmcu/prelu.h"
 #include "sapmcu/reduce.h"
+#include "sapmcu/resize.h"
 #include "sapmcu/rows.h"
 #include "sapmcu/softmax.h"
 
@@ -106,6 +107,14 @@ typedef struct {
 /* params: sapmcu_largest_row_s8_params. rows: a row of x [width, channels], and the largest numbers so far,
  * which are y, or NULL: there are none yet. y: [channels]. */
 sapmcu_row_fn sapmcu_largest_row_s8;
+
+/* --- Images of another size: y overlaps no row. */
+
+sapmcu_row_fn sapmcu_nearest_row; /* params: sapmcu_resize_nearest_params. rows: the one that y copies */
+
+/* params: sapmcu_resize_bilinear_s8_params. rows: the two that y lies between, the second NULL where there is
+ * none; and the address of y's index, a uint32_t. */
+sapmcu_row_fn sapmcu_bilinear_row_s8;
 
 /* --- Moves, of any type: y overlaps no row. */
 
