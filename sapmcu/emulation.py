@@ -175,7 +175,7 @@ def first_different_op(firmware: Firmware, emulator: str, project_dir: Path, vec
     """Index of the first op whose result in the arena isn't the reference's.
 
     None where nothing can be compared: the firmware is of another model than project_dir/model.tflite, or can't stop
-    behind an op, or the reference lacks an op.
+    behind an op, or its plan isn't that of whole tensors, or the reference lacks an op.
     """
     from sapmcu.frontends.tflite import read_tflite
     from sapmcu.lower.graph import lower_graph
@@ -187,12 +187,13 @@ def first_different_op(firmware: Firmware, emulator: str, project_dir: Path, vec
         model = path.read_bytes()
         graph, *_ = native_graph(read_tflite(model, path.stem, str(path)))
         values = run_graph(graph, _arrays(graph, vector))
-        offsets = lower_graph(graph).plan.offset_bytes
+        plan = lower_graph(graph).plan
     except (OSError, UserError):
         return None
     with start(firmware, emulator) as session:
         identity = session.device.identify()
-        if identity.op_count != len(graph.ops) or identity.sha256 != hashlib.sha256(model).hexdigest():
+        is_of_model = identity.op_count == len(graph.ops) and identity.sha256 == hashlib.sha256(model).hexdigest()
+        if not is_of_model or identity.arena_bytes != plan.arena_bytes:
             return None
         for index, op in enumerate(graph.ops):
             for number, data in enumerate(vector.inputs):
@@ -200,7 +201,8 @@ def first_different_op(firmware: Firmware, emulator: str, project_dir: Path, vec
             session.device.run(index + 1)
             for name in op.outputs:
                 expected = values[name].tobytes()
-                if name in offsets and session.device.read_arena(offsets[name], len(expected)) != expected:
+                offset = plan.offset_bytes.get(name)
+                if offset is not None and session.device.read_arena(offset, len(expected)) != expected:
                     return index
     return None
 

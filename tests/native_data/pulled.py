@@ -71,9 +71,19 @@ def read(form: RowForm, step: int) -> list[Row]:
     return [(reads.store, row) for reads in form.reads for row in reads.of_step(step)]
 
 
+def _needed(form: RowForm, step: int, sizes: Mapping[str, int]) -> Iterator[Row]:
+    """The rows as their writers have them, whose size may be another. sizes: of each store's rows."""
+    for reads in form.reads:
+        size = sizes.get(reads.store, reads.row_bytes)
+        for row in reads.of_step(step):
+            first, end = row * reads.row_bytes, (row + 1) * reads.row_bytes
+            yield from ((reads.store, index) for index in range(first // size, -(-end // size)))
+
+
 def _order(forms: Sequence[RowForm]) -> list[tuple[int, int]]:
     """(form, step) so that each comes behind those that write what it reads, and not long before it is read."""
     writers: dict[Row, list[tuple[int, int]]] = {}
+    sizes = {form.store: form.row_bytes for form in forms}
     for index, form in enumerate(forms):
         for step in range(form.steps):
             writers.setdefault(written(form, step), []).append((index, step))
@@ -84,7 +94,7 @@ def _order(forms: Sequence[RowForm]) -> list[tuple[int, int]]:
             while stack:
                 index, number = stack[-1]
                 wanted = [(index, number - 1)] if number else []
-                wanted += [one for row in read(forms[index], number) for one in writers.get(row, [])]
+                wanted += [one for row in _needed(forms[index], number, sizes) for one in writers.get(row, [])]
                 missing = next((one for one in wanted if one not in done), None)
                 if missing is None:
                     done[stack.pop()] = None

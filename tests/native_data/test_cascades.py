@@ -14,6 +14,7 @@ from native_data.host import Models, assert_all_equal, examples, joined
 from native_data.nets import random_net
 from native_data.pulled import pulled_plan
 from networks import NETWORKS, load_graph
+from networks_by_hand import networks
 from strategies import varied_inputs
 
 from sapmcu.ir.cascade import Cascade, CascadePlan
@@ -43,7 +44,8 @@ def in_strips(graph: Graph) -> CascadePlan:
     return plan_cascades(graph, lower_ops(graph), CascadeOptions(by_rows=True, max_extra_macs=0.3))
 
 
-PLANS: tuple[Callable[[Graph], CascadePlan], ...] = (
+Plan = Callable[[Graph], CascadePlan]
+PLANS: tuple[Plan, ...] = (
     pulled_plan,
     lambda graph: pulled_plan(graph, alignment=1),
     lambda graph: pulled_plan(graph, by_rows=True),
@@ -86,39 +88,37 @@ def parts(plan: CascadePlan | None) -> Sequence[Cascade | int]:
     return plan.parts
 
 
-def test_random_nets_equal_the_reference(library: Path, tmp_path: Path) -> None:
-    generator = np.random.default_rng(7)
-    graphs = [random_net(generator, f"net{number}") for number in range(NETS)]
+def assert_plans_equal(graphs: Sequence[Graph], plans: Sequence[Plan], library: Path, directory: Path) -> None:
+    """All graphs by all plans, in one process."""
     assert not [violation for graph in graphs for violation in graph_violations(graph)]
+    pairs = [(graph, plan(graph)) for graph in graphs for plan in plans]
     programs = [
-        replace(lower_graph(graph, cascades=plan(graph)), name=f"{graph.name} {kind}")
-        for graph in graphs
-        for kind, plan in enumerate(PLANS)
+        replace(lower_graph(graph, cascades=plan), name=f"graph {number}") for number, (graph, plan) in enumerate(pairs)
     ]
-    models = Models(tmp_path, library, programs)
+    models = Models(directory, library, programs)
+    generator = np.random.default_rng(1)
     for number, graph in enumerate(graphs):
         for values in varied_inputs(graph, generator):
             expected = run_graph(graph, values)
             outputs = {name: expected[name] for name in graph.outputs}
-            for kind in range(len(PLANS)):
-                index = number * len(PLANS) + kind
+            for index in range(number * len(plans), (number + 1) * len(plans)):
                 arena = models.run(index, dict(zip(graph.inputs, values, strict=True)))
                 assert_all_equal(graph, programs[index], arena, outputs)
     models.close()
 
 
+def test_random_nets_equal_the_reference(library: Path, tmp_path: Path) -> None:
+    generator = np.random.default_rng(7)
+    graphs = [random_net(generator, f"net{number}") for number in range(NETS)]
+    assert_plans_equal(graphs, PLANS, library, tmp_path)
+
+
+def test_branching_nets_equal_the_reference(library: Path, tmp_path: Path) -> None:
+    """Of several outputs."""
+    plans = (pulled_plan, planned, by_rows, in_strips)
+    assert_plans_equal(examples(networks(), NETS), plans, library, tmp_path)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_equal_the_reference(name: str, library: Path, tmp_path: Path) -> None:
-    graph = load_graph(name)
-    plans = (pulled_plan, planned, by_rows, in_strips)
-    programs = [
-        replace(lower_graph(graph, cascades=plan(graph)), name=f"{name} {kind}") for kind, plan in enumerate(plans)
-    ]
-    models = Models(tmp_path, library, programs)
-    for values in varied_inputs(graph, np.random.default_rng(1)):
-        expected = run_graph(graph, values)
-        outputs = {output: expected[output] for output in graph.outputs}
-        for index, program in enumerate(programs):
-            arena = models.run(index, dict(zip(graph.inputs, values, strict=True)))
-            assert_all_equal(graph, program, arena, outputs)
-    models.close()
+    assert_plans_equal([load_graph(name)], (pulled_plan, planned, by_rows, in_strips), library, tmp_path)
