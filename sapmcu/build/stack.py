@@ -97,13 +97,14 @@ def _resolve_pointers(functions: Sequence[_Function], taken: dict[int, set[int]]
     calls_pointer = [one.calls_pointer for one in functions]
     for index in (index for index, calls in enumerate(calls_pointer) if calls):
         one = functions[index]
-        if CASCADE in one.names:
-            reached = row_kernels
-        else:
-            takers = [other for other, caller in enumerate(functions) if index in caller.callees]
-            reached = set().union(*(taken.get(taker, set()) for taker in (index, *takers)))  # itself: a clone for one
-            if not reached or any(calls_pointer[taker] for taker in takers):  # passed on from a struct
-                reached = reached | (held - row_kernels)
+        if CASCADE in one.names:  # none is called where all rows are those of an input
+            one.callees |= row_kernels
+            one.calls_pointer = False
+            continue
+        takers = [other for other, caller in enumerate(functions) if index in caller.callees]
+        reached = set().union(*(taken.get(taker, set()) for taker in (index, *takers)))  # itself: a clone for one
+        if not reached or any(calls_pointer[taker] for taker in takers):  # passed on from a struct
+            reached = reached | (held - row_kernels)
         one.callees |= reached
         one.calls_pointer = not reached
 
