@@ -25,6 +25,7 @@ from sapmcu.ir.run import Run
 from sapmcu.ir.vectors import Vector
 from sapmcu.lower import lower_graph
 from sapmcu.lower.graph import lower_ops
+from sapmcu.pipeline import native_graph
 from sapmcu.plan.rows import CascadeOptions, plan_cascades
 from sapmcu.run.session import Firmware, invoke, run_vectors, start
 
@@ -58,7 +59,7 @@ def run_network(directory: Path, name: str, program: NativeProgram | None, count
 @pytest.mark.parametrize("name", NETWORKS)
 def test_outputs_are_those_of_tflm(tmp_path: Path, name: str, by_rows: bool) -> None:
     network = load_network(name)
-    program = planned(network.graph, by_rows=by_rows)
+    program = planned(native_graph(network.graph)[0], by_rows=by_rows)
     firmware, run = run_network(tmp_path, name, program, 8 if by_rows else len(network.vectors))
     assert run.outputs_equal
     assert run.arena_bytes == program.plan.arena_bytes
@@ -73,7 +74,7 @@ def test_other_cores_and_compilers_give_the_same(
     tmp_path: Path, board: str, emulator: str, toolchain: str, by_rows: bool
 ) -> None:
     network = load_network(KWS)
-    program = planned(network.graph, by_rows=by_rows)
+    program = planned(native_graph(network.graph)[0], by_rows=by_rows)
     firmware = network_firmware(tmp_path, network, board, emulator, toolchain, program)
     run = run_vectors(firmware, emulator, network.vectors[-3:])
     assert run.outputs_equal
@@ -81,7 +82,7 @@ def test_other_cores_and_compilers_give_the_same(
 
 
 def test_strips_take_parts_of_rows(tmp_path: Path) -> None:
-    graph = load_network(PERSON).graph
+    graph = native_graph(load_network(PERSON).graph)[0]
     plan = plan_cascades(graph, lower_ops(graph), CascadeOptions(by_rows=True, max_extra_macs=0.1))
     program = lower_graph(graph, cascades=plan)
     assert not any(one.are_whole for one in input_rows(program).values())
@@ -92,7 +93,7 @@ def test_strips_take_parts_of_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [RESNET, KWS, PERSON])
 def test_instructions_grow_by_little(tmp_path: Path, name: str) -> None:
     """And each op knows its share, as of a plan of whole tensors."""
-    graph = load_network(name).graph
+    graph = native_graph(load_network(name).graph)[0]
     _, whole = run_network(tmp_path / "whole", name, None, 1)
     firmware, cascades = run_network(tmp_path / "cascades", name, planned(graph, by_rows=False), 1)
     _, by_rows = run_network(tmp_path / "rows", name, planned(graph, by_rows=True), 1)
