@@ -19,6 +19,7 @@ from sapmcu.emit.directory import check_target, write_directory
 from sapmcu.emit.firmware import Deployment, emit_firmware
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.tflite import write_tflite
+from sapmcu.engines import engine_sram, pareto_front
 from sapmcu.errors import UserError
 from sapmcu.execution import check_execution, executor, tracer
 from sapmcu.frontends.source import load_source
@@ -33,7 +34,8 @@ from sapmcu.ir.ops import Opaque
 from sapmcu.ir.source import ModelFormat, Samples, Source
 from sapmcu.ir.text import dump_text
 from sapmcu.ir.tflite import op_code
-from sapmcu.lower import lower_graph, order_graph
+from sapmcu.lower import order_graph
+from sapmcu.native_sram import NativeWish, native_arena, plan_native
 from sapmcu.passes import NATIVE_PASSES, PASSES, Pass
 from sapmcu.passes.input_layout import channels_last_inputs
 from sapmcu.passes.int8_interface import int8_interface
@@ -74,7 +76,8 @@ class ConvertOptions:
     input_layout: str = InputLayout.FILE
     kernels: str = Kernels.CMSIS_NN
     optimize: str = Optimize.AUTO
-    max_extra_macs: float = MAX_EXTRA_MACS
+    max_extra_macs: float | None = None
+    input_rows: bool = False
     dump_ir: Path | None = None
     command: str = ""
 
@@ -99,13 +102,16 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     int8_samples = None if samples is None else samples.transposed(perms)
     inputs = make_inputs(graph, quantized_samples(graph, int8_samples), VECTORS)
     target = target_for(Kernels(options.kernels), dsp=board.dsp, mve=board.mve)
-    wish = SramWish(Optimize(options.optimize), options.max_extra_macs, largest_arena_bytes(board))
+    optimize, extra = Optimize(options.optimize), options.max_extra_macs
+    wish = SramWish(optimize, MAX_EXTRA_MACS if extra is None else extra, largest_arena_bytes(board))
     tflm = optimize_tflm(graph, target, wish, inputs, progress)
     if tflm.graph is not graph:
         dump(tflm.graph, options.dump_ir, f"{len(rewrites) + 2}-tflm")
     model = write_tflite(tflm.graph)
     memory = replace(plan_memory(tflm.graph, len(model), target), savings=tflm.savings)
-    program, reason = lower(native)
+    program, reason = plan_native(
+        native, NativeWish(optimize, options.max_extra_macs, largest_arena_bytes(board), options.input_rows)
+    )
     fit = board_fit(board, memory)
     engines = fitting_engines(board, fit, memory, program)
     progress(f"checking {VECTORS} inputs")
@@ -145,7 +151,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         check=check,
         accuracy=accuracy,
         engines=engines,
-        native=None if program is None else native_arena(program, in_file_order, native, is_order_best),
+        native=native_facts(program, native, in_file_order, is_order_best, options.input_rows),
         warnings=(*warnings(samples, graph, memory), *tflm.warnings, *engine_warnings(engines, fit, memory, reason)),
         files=tuple(sorted([*files, "report.html", "report.json"])),
         out=out,
@@ -158,21 +164,14 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     return result
 
 
-def lower(graph: Graph) -> tuple[NativeProgram | None, str]:
-    """The graph for the native engine; None and the reason where it has an op that the engine can't run."""
-    try:
-        return lower_graph(graph), ""
-    except UserError as error:
-        return None, error.message
-
-
-def native_arena(program: NativeProgram, in_file_order: Graph, graph: Graph, is_order_best: bool) -> NativeArena:
-    """The plan of the native engine, beside what the order of the file would need. graph: the program's."""
-    plan = program.plan
-    if graph is in_file_order:
-        return NativeArena(plan.arena_bytes, plan.bound_bytes, plan.arena_bytes, is_order_best)
-    unordered, _ = run_passes(in_file_order, NATIVE_PASSES)
-    return NativeArena(plan.arena_bytes, plan.bound_bytes, lower_graph(unordered).plan.arena_bytes, is_order_best)
+def native_facts(
+    program: NativeProgram | None, graph: Graph, in_file_order: Graph, is_order_best: bool, by_rows: bool
+) -> NativeArena | None:
+    """What the report says of the native engine's program, which is of `graph`."""
+    if program is None:
+        return None
+    file_order, _ = run_passes(in_file_order, NATIVE_PASSES)
+    return native_arena(program, graph, file_order, is_order_best=is_order_best, by_rows=by_rows)
 
 
 def fitting_engines(board: Board, fit: Fit, memory: MemoryReport, program: NativeProgram | None) -> tuple[Engine, ...]:
@@ -314,10 +313,14 @@ def warnings(samples: Samples | None, graph: Graph, memory: MemoryReport) -> tup
     return (*found, *memory.notes)
 
 
-def memory(path: Path, board: str | None, kernels: str, progress: Progress) -> tuple[MemoryReport, Fit | None]:
+def memory(
+    path: Path, board: str | None, kernels: str, progress: Progress, *, pareto: bool = False
+) -> tuple[MemoryReport, Fit | None]:
     """What the model needs, as it would be written by convert; a .tflite as it is, float or int8.
 
-    A model in another format is quantized on made-up samples, which change nothing in its memory.
+    A model in another format is quantized on made-up samples, which change nothing in its memory. The engines are
+    compared on what convert makes of the model. pareto: find the native engine's front of SRAM against MACs, too.
+    Raises: UserError.
     """
     chosen = None if board is None else load_board(board)
     source = load_source(path, progress=progress)
@@ -333,4 +336,12 @@ def memory(path: Path, board: str | None, kernels: str, progress: Progress) -> t
         target_for(Kernels(kernels)) if chosen is None else target_for(Kernels(kernels), dsp=chosen.dsp, mve=chosen.mve)
     )
     report = plan_memory(graph, model_bytes, target)
+    if is_full_int8(graph):
+        rewritten, _ = order_graph(rewrite(graph)[0])
+        native = native_graph(rewritten)[0]
+        report = replace(
+            report,
+            engines=engine_sram(rewritten, native, target, progress),
+            pareto=pareto_front(native, progress) if pareto else (),
+        )
     return report, None if chosen is None else board_fit(chosen, report)

@@ -44,14 +44,23 @@ def check_fit(fit: Fit, memory: MemoryReport) -> None:
     )
 
 
-def _other_boards(arena_bytes: int, flash_bytes: int) -> str:
-    """The boards with room for both, least SRAM first."""
+def least_board(arena_bytes: int, flash_bytes: int) -> str | None:
+    """The board with the least SRAM that has room for both."""
+    return next(iter(_fitting_boards(arena_bytes, flash_bytes)), None)
+
+
+def _fitting_boards(arena_bytes: int, flash_bytes: int) -> list[str]:
+    """Names of the boards with room for both, least SRAM first."""
     fitting = [
         board
         for board in all_boards()
         if largest_arena_bytes(board) >= arena_bytes and board.flash_bytes >= flash_bytes
     ]
+    return [board.name for board in sorted(fitting, key=lambda board: (board.sram_bytes, board.name))]
+
+
+def _other_boards(arena_bytes: int, flash_bytes: int) -> str:
+    fitting = _fitting_boards(arena_bytes, flash_bytes)
     if not fitting:
         return "no board that sapmcu knows is large enough; take a smaller input or a narrower network"
-    fitting.sort(key=lambda board: (board.sram_bytes, board.name))
-    return f"--board {' or '.join(board.name for board in fitting[:SHOWN_BOARDS])} has room"
+    return f"--board {' or '.join(fitting[:SHOWN_BOARDS])} has room"

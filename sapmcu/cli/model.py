@@ -22,8 +22,10 @@ KERNELS = click.option(
 )
 
 
-def fraction(ctx: click.Context, param: click.Parameter, value: str) -> float:
+def fraction(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
     """A percentage as a fraction; the sign may be left out."""
+    if value is None:
+        return None
     try:
         percent = float(value.strip().removesuffix("%"))
     except ValueError:
@@ -58,16 +60,20 @@ def fraction(ctx: click.Context, param: click.Parameter, value: str) -> float:
     type=click.Choice(["auto", "sram", "none"]),
     default="auto",
     show_default=True,
-    help="TFLM's arena. sram: the least, through offsets in the file, results over operands, ops by bands of rows; "
-    "auto: only where the board has too little SRAM otherwise; none: as TFLM plans it.",
+    help="sram: the least SRAM: ops run row by row (native engine), results lie over operands and ops run by bands of "
+    "rows (TFLM). auto: only where the board has too little SRAM otherwise. none: op after op.",
 )
 @click.option(
     "--max-extra-macs",
     callback=fraction,
     metavar="PERCENT",
-    default="15%",
-    show_default=True,
-    help="How many more MACs the bands may cost: rows at their borders are computed twice.",
+    help="How many more MACs less SRAM may cost: some rows are computed twice. Default: 15% for TFLM; for the native "
+    "engine 0% with sram, what the board needs with auto.",
+)
+@click.option(
+    "--input-rows",
+    is_flag=True,
+    help="The application pushes the native engine's input row by row, as a camera does: it never lies in SRAM whole.",
 )
 @click.option("--dump-ir", type=click.Path(path_type=Path), help="Write the graph after every pass here.")
 @JSON
@@ -85,15 +91,16 @@ def convert(as_json: bool, **options: Any) -> None:
 @MODEL
 @click.option("--board", help=BOARD_HELP)
 @KERNELS
+@click.option("--pareto", is_flag=True, help="Show what less SRAM on the native engine costs in MACs, too.")
 @JSON
-def memory(model: Path, board: str | None, kernels: str, as_json: bool) -> None:
+def memory(model: Path, board: str | None, kernels: str, pareto: bool, as_json: bool) -> None:
     """Show what MODEL (.tflite, or what convert reads) needs of SRAM and flash, op by op, before anything is built."""
     from sapmcu import pipeline
     from sapmcu.boards.fit import check_fit
     from sapmcu.report.json import json_text, memory_json
     from sapmcu.report.terminal import render_memory
 
-    report, fit = pipeline.memory(model, board, kernels, progress=progress)
+    report, fit = pipeline.memory(model, board, kernels, progress, pareto=pareto)
     click.echo(json_text(memory_json(report, fit)) if as_json else render_memory(report, fit))
     if fit is not None:
         check_fit(fit, report)

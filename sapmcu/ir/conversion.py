@@ -75,14 +75,19 @@ class Rewrite:
 class NativeArena:
     """What the native engine needs beside its stack, input and output included.
 
-    bound_bytes: no plan of this order of ops is smaller. file_order_bytes: what the order of the file needs.
-    is_order_best: no other order has a lower bound.
+    bound_bytes: no plan of this order of steps is smaller. whole_ops_bytes: where each op runs whole; file_order_bytes:
+    in the order of the file, too. is_order_best: no other order of whole ops has a lower bound. is_by_rows: inputs come
+    row by row. cascaded_ops: indices of the ops of each cascade.
     """
 
     arena_bytes: int
     bound_bytes: int
+    whole_ops_bytes: int
     file_order_bytes: int
     is_order_best: bool
+    is_by_rows: bool = False
+    cascaded_ops: tuple[tuple[int, ...], ...] = ()
+    extra_macs: int = 0
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,27 @@ def largest_op(ops: Sequence[OpMemory]) -> OpMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineSram:
+    """One way to run the model. arena_bytes: to give, inputs and outputs in it (with inputs by rows, one row or a few).
+
+    extra_macs: beyond the model's. least_board: of the list, the one with the least SRAM that has room; None: none has.
+    """
+
+    name: str
+    arena_bytes: int
+    extra_macs: int
+    least_board: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParetoPoint:
+    """A plan of the native engine that no other beats in both."""
+
+    arena_bytes: int
+    extra_macs: int
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryReport:
     """best_head: the head with the same order of ops and no overlap; head_bound: no such head is smaller."""
 
@@ -143,6 +164,10 @@ class MemoryReport:
     notes: tuple[str, ...] = ()
     savings: SramSavings | None = None
     """Where the graph was planned for less SRAM: what that brought."""
+    engines: tuple[EngineSram, ...] = ()
+    """Both engines side by side; empty where nobody asked, or the model isn't int8."""
+    pareto: tuple[ParetoPoint, ...] = ()
+    """Where it was asked for, most SRAM first."""
 
     @property
     def peak(self) -> OpMemory:

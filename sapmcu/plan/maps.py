@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+from sapmcu.ir.cascade import Cascade, CascadePlan, RowRun
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.memory import ArenaUse
 from sapmcu.ir.memory_map import Box, Content, MemoryMap
@@ -25,7 +27,9 @@ def tflm_map(graph: Graph, use: ArenaUse) -> MemoryMap:
 
 
 def native_map(graph: Graph, program: NativeProgram) -> MemoryMap:
-    """The native engine's arena, with the scratch of its ops."""
+    """The native engine's arena: of whole ops with their scratch, or of rows."""
+    if program.cascades is not None:
+        return cascade_map(graph, program.cascades)
     plan: ArenaPlan = program.plan
     scratch = tuple(
         Box(
@@ -59,3 +63,73 @@ def _content(graph: Graph, name: str) -> Content:
     if name in graph.inputs:
         return Content.INPUT
     return Content.OUTPUT if name in graph.outputs else Content.ACTIVATION
+
+
+def cascade_map(graph: Graph, plan: CascadePlan) -> MemoryMap:
+    """The native engine's arena by steps: a whole op, or steps of one form that follow each other, with their rows."""
+    recorder = _Recorder(graph, plan)
+    for part in plan.parts:
+        if isinstance(part, Cascade):
+            for run in part.runs:
+                recorder.run(part, run)
+        else:
+            recorder.whole(part)
+    return MemoryMap("native engine, by rows", plan.arena_bytes, tuple(recorder.steps), recorder.boxes())
+
+
+Row = tuple[str, int]
+
+
+class _Recorder:
+    """When each row is written first and used last, by following the plan."""
+
+    def __init__(self, graph: Graph, plan: CascadePlan) -> None:
+        self.graph, self.plan = graph, plan
+        self.steps: list[str] = []
+        self.lives: dict[Row, tuple[int, int]] = {}
+        for name in graph.inputs:
+            if name in plan.stores and not self._comes_by_rows(name):
+                self.use(name, range(len(plan.stores[name].offset_bytes)), 0)
+
+    def _comes_by_rows(self, name: str) -> bool:
+        forms = (form for part in self.plan.parts if isinstance(part, Cascade) for form in part.forms)
+        return any(form.kernel is None and form.store == name for form in forms)
+
+    def use(self, store: str, rows: Iterable[int], at: int) -> None:
+        for row in rows:
+            first, _ = self.lives.get((store, row), (at, at))
+            self.lives[store, row] = (first, at)
+
+    def run(self, cascade: Cascade, run: RowRun) -> None:
+        at, form, op = len(self.steps), cascade.forms[run.form], cascade.form_ops[run.form]
+        what = "input" if op < 0 else f"op {op} {op_code(self.graph.ops[op])}"
+        for step in range(run.first, run.first + run.count):
+            for reads in form.reads:
+                self.use(reads.store, reads.of_step(step), at)
+            self.use(form.store, (form.first_row + (0 if form.is_update else step),), at)
+        rows = f"{run.first}..{run.first + run.count - 1}" if run.count > 1 else f"{run.first}"
+        self.steps.append(f"{what}, row {rows}")
+
+    def whole(self, index: int) -> None:
+        at, op = len(self.steps), self.graph.ops[index]
+        for name in (*op.present_inputs, *op.outputs):
+            if name in self.plan.stores:
+                self.use(name, range(len(self.plan.stores[name].offset_bytes)), at)
+        self.steps.append(f"op {index} {op_code(op)}")
+
+    def boxes(self) -> tuple[Box, ...]:
+        """Rows that lie together and live equally long are one box."""
+        boxes: list[Box] = []
+        for (name, row), (first, last) in sorted(self.lives.items()):
+            store = self.plan.stores[name]
+            offset, last = store.offset_bytes[row], len(self.steps) - 1 if name in self.graph.outputs else last
+            before = boxes[-1] if boxes else None
+            if before and (before.name, before.first, before.last) == (name, first, last) and _end(before) == offset:
+                boxes[-1] = replace(before, size_bytes=before.size_bytes + store.row_bytes)
+            else:
+                boxes.append(Box(name, _content(self.graph, name), first, last, offset, store.row_bytes))
+        return tuple(boxes)
+
+
+def _end(box: Box) -> int:
+    return box.offset_bytes + box.size_bytes

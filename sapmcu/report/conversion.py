@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sapmcu.ir.accuracy import Accuracy, LayerAccuracy
-from sapmcu.ir.conversion import Conversion, Interface, Rewrite
+from sapmcu.ir.conversion import Conversion, Interface, NativeArena, Rewrite
 from sapmcu.report.terminal import columns, facts, memory_facts, number, op_table, render
 
 SHOWN_LAYERS = 15
@@ -36,11 +36,23 @@ def _native(result: Conversion) -> list[tuple[str, str, str]]:
         return []
     best = "best found"
     if native.arena_bytes == native.bound_bytes:
-        best = "least of all orders" if native.is_order_best else "optimal for this order"
-    rows = [("native arena", number(native.arena_bytes), f"bytes, all of them activations; {best}")]
-    if native.file_order_bytes != native.arena_bytes:
+        is_best = native.is_order_best and not native.cascaded_ops
+        best = "least of all orders" if is_best else "optimal for this order"
+    what = "input by rows" if native.is_by_rows else "inputs and outputs in it"
+    rows = [("native arena", number(native.arena_bytes), f"bytes, {what}; {best}")]
+    if native.cascaded_ops:
+        rows.append(
+            ("  op after op", number(native.whole_ops_bytes), f"without {_cascades(native, result.memory.macs)}")
+        )
+    if native.file_order_bytes != native.whole_ops_bytes:
         rows.append(("  in file's order", number(native.file_order_bytes), "the ops were put into another"))
     return rows
+
+
+def _cascades(native: NativeArena, macs: int) -> str:
+    ops, count = sum(map(len, native.cascaded_ops)), len(native.cascaded_ops)
+    extra = f", at {native.extra_macs / macs:.1%} more MACs" if native.extra_macs else ""
+    return f"running {ops} ops by rows, in {count} cascade{'s' if count > 1 else ''}{extra}"
 
 
 def _about(result: Conversion) -> list[tuple[str, str, str]]:

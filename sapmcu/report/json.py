@@ -50,6 +50,8 @@ def memory_json(report: MemoryReport, fit: Fit | None) -> dict[str, Any]:
             "best_head_bytes": report.best_head_bytes,
             "head_bound_bytes": report.head_bound_bytes,
         },
+        "engines": [asdict(one) for one in report.engines],
+        "pareto": [asdict(one) for one in report.pareto],
         "peak": {"op": report.peak.index, "live_bytes": report.peak.live_bytes},
         "flash": {"model_bytes": report.model_bytes, "engine_bytes": report.engine_bytes},
         "board": None if fit is None else fit_json(fit),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -51,7 +51,25 @@ def facts(rows: Sequence[tuple[str, str, str]]) -> Table:
 def render_memory(report: MemoryReport, fit: Fit | None, *, width: int | None = None) -> str:
     """The page of `sapmcu memory`."""
     title = Text(f"{report.model}: {number(report.macs)} MACs, {len(report.ops)} ops")
-    return render(title, Text(), op_table(report), Text(), memory_facts(report, fit), *_notes(report), width=width)
+    parts = [title, Text(), op_table(report), Text(), memory_facts(report, fit), *_engines(report), *_notes(report)]
+    return render(*parts, width=width)
+
+
+def _engines(report: MemoryReport) -> Iterator[RenderableType]:
+    """The engines side by side, and the front of SRAM against MACs; nothing where they were not asked for."""
+    rows = [
+        (one.name, number(one.arena_bytes), _more(one.extra_macs, report.macs), one.least_board or "none of the list")
+        for one in report.engines
+    ]
+    if rows:
+        yield from (Text(), columns(("engine", "arena", "MACs", "least board"), rows, right=(1, 2), flexible=0))
+    front = [(number(one.arena_bytes), _more(one.extra_macs, report.macs)) for one in report.pareto]
+    if front:
+        yield from (Text(), columns(("native arena", "MACs"), front, right=(0, 1)))
+
+
+def _more(extra_macs: int, macs: int) -> str:
+    return f"{extra_macs / max(macs, 1):+.1%}" if extra_macs else "0"
 
 
 def op_table(report: MemoryReport) -> Table:

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`--optimize`: the program that the native engine gets, whole op after whole op or in cascades by rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sapmcu.errors import UserError
+from sapmcu.ir.cascade import Cascade
+from sapmcu.ir.conversion import NativeArena
+from sapmcu.ir.cost import graph_macs
+from sapmcu.ir.graph import Graph
+from sapmcu.ir.memory import Optimize
+from sapmcu.ir.native import NativeProgram
+from sapmcu.lower.graph import lower_graph
+from sapmcu.plan.rows import CascadeOptions, plan_cascades
+
+MAX_EXTRA_MACS_TO_FIT = 1.0
+"""With --optimize auto, where nothing else is said: at the most twice the MACs to fit a board."""
+
+
+@dataclass(frozen=True, slots=True)
+class NativeWish:
+    """max_extra_macs: None for the default. room_bytes: for the arena on the board. by_rows: how inputs come."""
+
+    optimize: Optimize
+    max_extra_macs: float | None
+    room_bytes: int
+    by_rows: bool = False
+
+
+def plan_native(graph: Graph, wish: NativeWish) -> tuple[NativeProgram | None, str]:
+    """The program as it is wished; None and the reason where the graph has an op that the engine can't run.
+
+    none: whole ops. auto: whole ops where they have room, else the fewest MACs that have. sram: the least SRAM.
+    Inputs by rows need a plan by rows in any case.
+    """
+    try:
+        whole = lower_graph(graph)
+    except UserError as error:
+        return None, error.message
+    if not graph.ops or not (wish.by_rows or _is_sought(whole, wish)):
+        return whole, ""
+    plan = plan_cascades(graph, whole.steps, _options(wish))
+    if not wish.by_rows and plan.arena_bytes >= whole.plan.arena_bytes:
+        return whole, ""
+    return lower_graph(graph, cascades=plan), ""
+
+
+def _is_sought(whole: NativeProgram, wish: NativeWish) -> bool:
+    if wish.optimize is Optimize.AUTO:
+        return whole.plan.arena_bytes > wish.room_bytes
+    return wish.optimize is Optimize.SRAM
+
+
+def _options(wish: NativeWish) -> CascadeOptions:
+    if wish.optimize is Optimize.SRAM:
+        return CascadeOptions(wish.by_rows, wish.max_extra_macs or 0.0)
+    extra = MAX_EXTRA_MACS_TO_FIT if wish.max_extra_macs is None else wish.max_extra_macs
+    return CascadeOptions(wish.by_rows, extra, wish.room_bytes)
+
+
+def native_arena(
+    program: NativeProgram, graph: Graph, file_order: Graph, *, is_order_best: bool, by_rows: bool = False
+) -> NativeArena:
+    """What a report says of the program. file_order: the graph with its ops as the file has them."""
+    plan, cascades = program.plan, program.cascades
+    whole_bytes = plan.arena_bytes if cascades is None else lower_graph(graph).plan.arena_bytes
+    is_reordered = file_order.ops != graph.ops
+    return NativeArena(
+        arena_bytes=plan.arena_bytes,
+        bound_bytes=plan.bound_bytes,
+        whole_ops_bytes=whole_bytes,
+        file_order_bytes=lower_graph(file_order).plan.arena_bytes if is_reordered else whole_bytes,
+        is_order_best=is_order_best,
+        is_by_rows=by_rows,
+        cascaded_ops=() if cascades is None else tuple(one.ops for one in cascades.parts if isinstance(one, Cascade)),
+        extra_macs=0 if cascades is None else cascades.macs - graph_macs(graph),
+    )
