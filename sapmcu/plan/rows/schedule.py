@@ -71,7 +71,7 @@ class Live:
         problem, first, end = self.problem, segment.first, segment.end
         sizes, last_works, first_works = problem.row_bytes, problem.last_works, problem.first_works
         live = peak = self.at_cut[first]
-        left: dict[int, int] = {}  # reads of a row that are to come; −1 where it lives on behind the segment
+        left: dict[int, int] = {}  # touches of a row that are to come; −1 where it lives on behind the segment
         for number in self.on_demand(segment):
             if order is not None:
                 order.append(number)
@@ -80,8 +80,7 @@ class Live:
             for row in (*step.reads, *step.writes):
                 if row in left:
                     continue
-                reads = sum(count for work, count in problem.readers[row] if first <= work < end)
-                left[row] = -1 if last_works[row] >= end else reads
+                left[row] = -1 if last_works[row] >= end else self.touches(row, segment)
                 if first_works[row] >= first:  # else it lives already
                     live += sizes[row]
                     if any(target == row and left[source] == 1 for target, source in step.over):
@@ -89,15 +88,19 @@ class Live:
             peak = max(peak, live - shared + step.scratch_bytes)
             if peak > limit:
                 return None
-            for row in step.reads:
+            for row in (*step.reads, *step.writes):
                 if left[row] > 0:
                     left[row] -= 1
                     live -= 0 if left[row] else sizes[row]
-            for row in step.writes:
-                live -= 0 if left[row] else sizes[row]
             self.simulated += 1
         assert live == self.at_cut[end], (live, self.at_cut[end], segment)
         return peak
+
+    def touches(self, row: int, segment: Segment) -> int:
+        """Steps of a segment that read a row or write it."""
+        problem, first, end = self.problem, segment.first, segment.end
+        reads = sum(count for work, count in problem.readers[row] if first <= work < end)
+        return reads + sum(first <= problem.steps[number].work < end for number in problem.writers[row])
 
     def on_demand(self, segment: Segment) -> Iterator[int]:
         """The steps: for each of the last work's, before it those that write what it reads; then what is left."""

@@ -242,6 +242,8 @@ class _Search:
         owners, problem = self.source.owners, self.problem
         forms = [form for work in self.items[first:end] for form in work.forms]
         inside = {form.store for form in forms}
+        if not all(work.forms for work in self.items[first:end]):
+            return False
         if any(owners.get(one.store, one.store) in inside - {one.store} for form in forms for one in form.reads):
             return False
         last = {form.store for form in self.items[end - 1].forms}

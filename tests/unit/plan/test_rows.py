@@ -93,6 +93,22 @@ def test_an_output_that_is_the_input_is_not_overwritten_by_the_last_op() -> None
     assert plan_of(graph).arena_bytes >= 4
 
 
+def test_a_row_that_several_forms_write_and_nobody_reads_dies_once() -> None:
+    net = Network((8, 1), 2)
+    graph = net.graph(net.conv(net.joined(net.x, net.x, 2), 2, (1, 2), (2, 1), is_same=False))
+    assert plan_of(graph, by_rows=True).arena_bytes <= 24
+
+
+def test_an_op_without_rows_is_in_no_strip() -> None:
+    net = Network((5, 5), 3)
+    padded = net.padded(net.add(net.x, net.x))
+    twice = net.add(padded, padded)
+    outputs = net.depthwise(twice, (2, 3), (2, 2), is_same=False), net.transposed(padded)
+    graph = net.graph(*outputs, net.depthwise(twice, (1, 2), (1, 2), is_same=False))
+    plan = plan_with(graph, 0.4)
+    assert graph.producers[outputs[1]] in plan.parts
+
+
 def test_a_plan_is_the_same_each_time() -> None:
     assert plan_of(chain(), by_rows=True) == plan_of(chain(), by_rows=True)
 
