@@ -68,8 +68,10 @@ def _strip(works: Sequence[Sequence[RowForm]], span: Span, suffix: str) -> tuple
         for form in forms:
             if form.store not in spans:
                 return None
-            if form.reads and form.columns is not None:
+            if form.kernel and form.columns is not None:
                 wanted = needed(form, spans[form.store])
+                if wanted[0] >= wanted[1]:
+                    return None  # its windows see nothing but padding
                 for reads in form.reads:
                     known = spans.get(reads.store, wanted)
                     spans[reads.store] = min(known[0], wanted[0]), max(known[1], wanted[1])
@@ -108,7 +110,8 @@ def _narrow(form: RowForm, spans: dict[str, Span], held: dict[str, Span], suffix
 def _delivery(form: RowForm, span: Span, suffix: str) -> RowForm:
     """Rows of the graph's input, of which the application gives some columns."""
     pixel = form.row_bytes // _columns(form).columns
-    reads = RowReads(form.store, form.rows, form.row_bytes, offset_bytes=pixel * span[0])
+    source = form.reads[0].store if form.reads else form.store
+    reads = RowReads(source, form.rows, form.row_bytes, offset_bytes=pixel * span[0])
     return replace(form, store=form.store + suffix, row_bytes=pixel * (span[1] - span[0]), reads=(reads,))
 
 
