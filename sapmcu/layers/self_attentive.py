@@ -38,7 +38,8 @@ class SelfAttentivePooling2D(Pooling2D):
 
     attention: what it decides. weights: z, as in the paper. gate: z is the local term alone, which picks within each
     window (gain 12 unless said), and the pooled value is multiplied by 2σ(a), where a is what attention finds for the
-    window's centre; patches are whole windows then, and nothing is enlarged to the size of x.
+    window's centre; patches are whole windows then, and nothing is enlarged to the size of x. Training starts from
+    average pooling.
 
     mixing: attention, or pointwise, the control without it: two layers of about as many weights see each token alone.
     residual: add each token to what is found for it; not in the paper.
@@ -77,10 +78,11 @@ class SelfAttentivePooling2D(Pooling2D):
         self.gain = float((PICKING_GAIN if attention == "gate" and normalize else 1.0) if gain is None else gain)
         self.restoration, self.position, self.local = restoration, position, local or "none"
         check_options(self)
-        part = {"dtype": self.dtype_policy}
+        part: dict[str, Any] = {"dtype": self.dtype_policy}
         self.embedding_norm = _norm("embedding_norm", **part)
-        gamma = "zeros" if attention == "gate" else "ones"  # training starts where every gate is 1
-        self.restoring_norm = _norm("restoring_norm", gamma_initializer=gamma, **part)
+        # A gate is 1 and weighs all pixels alike at first: training starts from average pooling.
+        part["gamma_initializer"] = "zeros" if attention == "gate" else "ones"
+        self.restoring_norm = _norm("restoring_norm", **part)
         self.local_norm = None if self.local == "none" else _norm("local_norm", **part)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
