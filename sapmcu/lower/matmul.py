@@ -25,6 +25,7 @@ from sapmcu.lower.table import (
     Results,
     address,
     array_constant,
+    in_place,
     lowering,
     need_int8,
     operand,
@@ -121,12 +122,14 @@ def batch_mat_mul(op: ops.BatchMatMul, operands: Operands, results: Results) -> 
     need_int8(x, y, z)
     rows, columns = z.shape[-2:]
     depth = x.shape[-2] if op.adjoint_x else x.shape[-1]
-    matrices = _Matrices(rows, depth, columns, op.adjoint_x, op.adjoint_y)
-    params = matrices.params(None, x, y, y.zero_point, z, type_range(z))
     data = (address(x, "x"), address(y, "y"), address(z))
     batch = z.shape[:-2]
     x_strides, y_strides = (broadcast_strides(one.shape[:-2], batch) for one in (x, y))
     loops = merged_loops(batch, x_strides, y_strides)
+    if rows == columns == 1 and loops == [(z.elements, 1, 1)]:
+        return _dot_products(depth, x, y, z)
+    matrices = _Matrices(rows, depth, columns, op.adjoint_x, op.adjoint_y)
+    params = matrices.params(None, x, y, y.zero_point, z, type_range(z))
     forms: tuple[RowForm, ...] = ()
     if not op.adjoint_x and math.prod(batch) <= MAX_FORMS:
         indices = [
@@ -149,6 +152,24 @@ def batch_mat_mul(op: ops.BatchMatMul, operands: Operands, results: Results) -> 
         "batches",
     )
     return with_forms(Lowered((Call("sapmcu_run_mat_mul", HEADER, (batches, params, *data)),)), *forms)
+
+
+def _dot_products(depth: int, x: Tensor, y: Tensor, z: Tensor) -> Lowered:
+    """One row by one column each. In a form, a row holds those of one index of the first axis."""
+    params = _Matrices(z.elements, depth, 1).params(None, x, y, y.zero_point, z, type_range(z))
+    data = (address(x, "x"), address(y, "y"), address(z))
+    lowered = Lowered((Call("sapmcu_dot_products_s8", HEADER, (params, *data)),), in_place=in_place(z, x, y))
+    if x.is_constant or y.is_constant:
+        return lowered
+    rows = z.shape[0]
+    count = z.elements // rows
+    reads = tuple(RowReads(one.name, rows, count * depth) for one in (x, y))
+    row = _Matrices(count, depth, 1).params(None, x, y, y.zero_point, z, type_range(z))
+    kernel = FunctionRef("sapmcu_dot_products_row_s8", ROWS_HEADER)
+    form = RowForm(
+        *(z.name, rows, count, rows, reads, kernel, replace(row, role="row")), in_place=(0, 1), macs=count * depth
+    )
+    return with_forms(lowered, form)
 
 
 def _forms(

@@ -114,6 +114,17 @@ def wide_mat_muls(draw: st.DrawFn) -> Graph:
     return assume_valid(graph_of(ops.BatchMatMul(("x", "y"), ("z",), adjoint_x, adjoint_y), x, y, z))
 
 
+@st.composite
+def dot_product_graphs(draw: st.DrawFn) -> Graph:
+    """Products of one row and one column each, of a window's length and any other."""
+    count, depth = draw(st.integers(2, 9)), draw(st.one_of(st.sampled_from((4, 9, 16, 64)), st.integers(1, 21)))
+    adjoint_x, adjoint_y = draw(st.booleans()), draw(st.booleans())
+    x = draw(int8_tensors("x", (count, depth, 1) if adjoint_x else (count, 1, depth), scales()))
+    y = draw(int8_tensors("y", (count, 1, depth) if adjoint_y else (count, depth, 1), scales()))
+    z = draw(int8_tensors("z", (count, 1, 1), scales()))
+    return assume_valid(graph_of(ops.BatchMatMul(("x", "y"), ("z",), adjoint_x, adjoint_y), x, y, z))
+
+
 SUMS = (ops.Add, ops.Sub, ops.Mul, ops.SquaredDifference, ops.Maximum, ops.Minimum, ops.Div)
 
 
@@ -140,7 +151,9 @@ def spatial_graphs() -> st.SearchStrategy[Graph]:
 
 
 def product_graphs() -> st.SearchStrategy[Graph]:
-    return st.one_of(fully_connected_graphs(), batch_mat_mul_graphs(), wide_products(), wide_mat_muls())
+    return st.one_of(
+        fully_connected_graphs(), batch_mat_mul_graphs(), wide_products(), wide_mat_muls(), dot_product_graphs()
+    )
 
 
 def pool_graphs() -> st.SearchStrategy[Graph]:

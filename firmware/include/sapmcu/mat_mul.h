@@ -29,6 +29,14 @@ typedef struct {
 /* z overlaps neither x nor y. No alignment is asked for. */
 void sapmcu_mat_mul_s8(const sapmcu_mat_mul_s8_params *params, const int8_t *x, const int8_t *y, int8_t *z);
 
+/* z[m] = clamp(z_zero_point + (sum over k of (x[m][k] - x_zero_point) * (y[m][k] - y_zero_point)) *
+ * multiplier
+ * * 2^(shift - 31)): `rows` products of one row and one column each, which all follow each other. bias,
+ * columns and is_*_transposed aren't looked at. z may begin where x or y begins. No alignment is asked for.
+ */
+void sapmcu_dot_products_s8(const sapmcu_mat_mul_s8_params *params, const int8_t *x, const int8_t *y,
+                            int8_t *z);
+
 enum { SAPMCU_MAT_MUL_MAX_LOOPS = 3 };
 
 /* The axes before the last two: `count` products, each so many bytes further in x and y (0: the same again).

@@ -61,6 +61,9 @@ typedef struct {
 
 sapmcu_row_fn sapmcu_mat_mul_row_s8; /* params: sapmcu_mat_mul_row_s8_params */
 
+/* y may begin where a row does. */
+sapmcu_row_fn sapmcu_dot_products_row_s8; /* params: sapmcu_mat_mul_s8_params of a row */
+
 /* --- Reductions inside a row: y overlaps no row. */
 
 sapmcu_row_fn sapmcu_reduce_sum_row_s8; /* params: sapmcu_reduce_sum_s8_params of a row */
