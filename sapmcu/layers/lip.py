@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from sapmcu.errors import UserError
-from sapmcu.layers.cost import PoolingCost, Sizes, peak, softmax_steps
+from sapmcu.layers.cost import PoolingCost, Sizes, peak, softmax_macs, softmax_steps
 from sapmcu.layers.pooling import BATCH_NORM_MOMENTUM, Pooling2D, slice_weights, weighted_mean
 from sapmcu.layers.window import pair
 
@@ -63,8 +63,9 @@ class LIPPooling2D(Pooling2D):
     def cost(self, input_shape: Sequence[int | None]) -> PoolingCost:
         sizes = Sizes.of(self.name, self.window, input_shape)
         taps = self.kernel_size[0] * self.kernel_size[1] * sizes.channels
-        steps = [(sizes.x, sizes.x, sizes.x), *softmax_steps(sizes, other=sizes.x)]
-        return PoolingCost(sizes.channels * (taps + 4), sizes.x * taps, sizes.x, sizes.y, peak(steps))
+        steps = [(sizes.x, sizes.x, sizes.x), *softmax_steps(sizes, self.window, other=sizes.x)]
+        macs = sizes.x * taps + softmax_macs(sizes, self.window)
+        return PoolingCost(sizes.channels * (taps + 4), macs, sizes.x, sizes.y, peak(steps))
 
     def pruned(self, kept: Sequence[int]) -> tuple[dict[str, Any], list[Any]]:
         axes: dict[int, tuple[int, ...]] = {id(one): (0,) for one in self.norm.weights}

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sapmcu.layers.cost import PoolingCost, Sizes, peak, softmax_steps
+from sapmcu.layers.cost import PoolingCost, Sizes, peak, softmax_macs, softmax_steps
 from sapmcu.layers.sap_checks import MAX_UNNORMALISED_GAIN
 from sapmcu.layers.tokens import TokenGrid
 
@@ -64,9 +64,14 @@ class _Attention:
         mixing = 3 * n * d * d + 2 * n * n * d + n * d * c if is_attention else 2 * n * d * (d + c)
         local = self.sizes.x * self.local_taps
         mixing += n * d * c if self.layer.residual else 0
-        has_means = self.is_gated and self.layer.strides[0] == self.layer.strides[1]
-        means = (3 if self.layer.normalize else 2) * self.sizes.spread if has_means else 0
-        return n * d * patch * c + mixing + local + means + self.places_macs()
+        return n * d * patch * c + mixing + local + self.window_macs() + self.places_macs()
+
+    def window_macs(self) -> int:
+        """Of weighting and summing."""
+        if not self.is_gated:
+            return softmax_macs(self.sizes, self.layer.window)
+        has_means = self.layer.strides[0] == self.layer.strides[1]
+        return (3 if self.layer.normalize else 2) * self.sizes.spread if has_means else 0
 
     def places_macs(self) -> int:
         """Of the matrix that takes tokens to the windows' centres, where one is needed; see inference/attention.py."""
@@ -118,4 +123,4 @@ class _Attention:
         if self.is_gated:
             yield (x, x, x, y if self.layer.normalize else 0, other)
         else:
-            yield from ((*step, other) for step in softmax_steps(self.sizes, other=x))
+            yield from ((*step, other) for step in softmax_steps(self.sizes, self.layer.window, other=x))

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from sapmcu.layers.cost import PoolingCost, Sizes, peak, softmax_steps
+from sapmcu.layers.cost import PoolingCost, Sizes, peak, softmax_macs, softmax_steps
 from sapmcu.layers.pooling import Pooling2D, softmax_pool
 
 
@@ -27,4 +27,6 @@ class SoftPooling2D(Pooling2D):
 
     def cost(self, input_shape: Sequence[int | None]) -> PoolingCost:
         sizes = Sizes.of(self.name, self.window, input_shape)
-        return PoolingCost(0, 0, sizes.x, sizes.y, peak(softmax_steps(sizes)))
+        return PoolingCost(
+            0, softmax_macs(sizes, self.window), sizes.x, sizes.y, peak(softmax_steps(sizes, self.window))
+        )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from sapmcu.layers.cost import CENTRED_PIXELS
 from sapmcu.layers.pooling import NO_WEIGHT
 from sapmcu.layers.window import Window
 
@@ -65,14 +66,25 @@ def window_mean(x: Any, placed: Placed, factor: float = 1.0) -> Any:
 
 def window_columns(x: Any, placed: Placed, fill: float = 0.0) -> Any:
     """[N,H,W,C] -> [N,H'·W',C,k]: the k pixels of each window, `fill` where it sticks out of the image."""
-    window, (rows, columns), channels = placed.window, placed.outputs, x.shape[3]
+    (rows, columns), shape = placed.outputs, (placed.window.pixels, x.shape[3])
+    return tf.transpose(tf.reshape(_spread(x, placed, fill), (-1, rows * columns, *shape)), (0, 1, 3, 2))
+
+
+def window_vectors(x: Any, placed: Placed, fill: float = 0.0) -> Any:
+    """[N,H,W,C] -> [N·H'·W',C,1,k], matrices of one row: `window_columns` as a product of matrices takes them."""
+    spread = tf.reshape(_spread(x, placed, fill), (-1, placed.window.pixels, 1, x.shape[3]))
+    return tf.transpose(spread, (0, 3, 2, 1))
+
+
+def _spread(x: Any, placed: Placed, fill: float) -> Any:
+    """[N,H',W',k·C]: the windows' pixels side by side."""
+    window, (rows, columns) = placed.window, placed.outputs
     tall, wide = window.size
     if not window.fits_exactly(placed.size) or tall != wide:
-        x = _gathered(x, placed, fill)
-    elif tall > 1:
-        covered = (rows * tall, columns * wide)
-        x = tf.nn.space_to_depth(x if covered == placed.size else x[:, : covered[0], : covered[1]], tall)
-    return tf.transpose(tf.reshape(x, (-1, rows * columns, window.pixels, channels)), (0, 1, 3, 2))
+        return _gathered(x, placed, fill)
+    covered = (rows * tall, columns * wide)
+    x = x if covered == placed.size else x[:, : covered[0], : covered[1]]
+    return x if tall == 1 else tf.nn.space_to_depth(x, tall)
 
 
 def _gathered(x: Any, placed: Placed, fill: float) -> Any:
@@ -89,14 +101,28 @@ def _gathered(x: Any, placed: Placed, fill: float) -> Any:
 
 
 def from_columns(y: Any, placed: Placed, channels: int) -> Any:
-    """[N,H'·W',C] -> [N,H',W',C]."""
+    """Whatever lies as [N,H'·W',C] -> [N,H',W',C]."""
     return tf.reshape(y, (-1, *placed.outputs, channels))
 
 
 def softmax_mean(x: Any, logits: Any, placed: Placed) -> Any:
-    """Σ w·x over each window, w the softmax of the logits over the window."""
-    weights = tf.nn.softmax(window_columns(logits, placed, placed.no_weight))
-    return from_columns(tf.reduce_sum(weights * window_columns(x, placed), axis=-1), placed, x.shape[3])
+    """Σ w·x over each window, w the softmax of the logits over the window.
+
+    Weights have int8 steps of 1/256, and in large windows rounding them all alters their sum. There it is
+    mean + Σ w·(x − mean), the same since Σ w = 1: an error of the weights meets only what deviates from the mean.
+    """
+    is_centred, channels = placed.window.pixels >= CENTRED_PIXELS, x.shape[3]
+    mean = tf.reshape(window_mean(x, placed), (-1, channels, 1, 1)) if is_centred else None
+    pixels = window_vectors(x, placed)
+    is_shared = logits is x and not placed.is_padded
+    weights = tf.nn.softmax(pixels if is_shared else window_vectors(logits, placed, placed.no_weight))
+    found = dot_products(weights, pixels) if mean is None else mean + dot_products(weights, pixels - mean)
+    return from_columns(found, placed, channels)
+
+
+def dot_products(weights: Any, pixels: Any) -> Any:
+    """Σ w·x of [N·H'·W',C,1,k]: one matrix product sums in int32 what a MUL would round before a SUM."""
+    return tf.matmul(weights, pixels, transpose_b=True)
 
 
 def exponential_gate(gain: float) -> tuple[float, float, float]:

@@ -64,6 +64,19 @@ def test_folded_outputs_equal_the_trained_ones(
     np.testing.assert_allclose(layers.fold_poolings(model)(x), model(x), atol=tolerance)
 
 
+@pytest.mark.parametrize("kind", ["soft", "lip"])
+@pytest.mark.parametrize(
+    ("size", "pool", "strides", "padding"),
+    [((16, 24), 8, 8, "valid"), ((13, 11), 7, 4, "same"), ((12, 8), (9, 4), 2, "valid")],
+)
+def test_large_windows_weighted_around_their_mean_equal_the_trained_ones(
+    kind: str, size: Any, pool: Any, strides: Any, padding: str
+) -> None:
+    model = pooling_model(kind, (*size, 4), pool, strides, padding)
+    x = images(3, *size, 4) + 3
+    np.testing.assert_allclose(layers.fold_poolings(model)(x), model(x), atol=1e-5)
+
+
 @pytest.mark.parametrize(("size", "pool", "strides", "padding"), PLACES)
 @pytest.mark.parametrize("normalize", [True, False])
 def test_gated_outputs_equal_the_trained_ones_to_the_error_of_the_gate(
@@ -105,6 +118,7 @@ def int8_graph(model: Any, shape: tuple[int, ...]) -> tuple[Graph, bytes]:
 
 COSTS = [
     *[(kind, {}, place) for kind in layers.POOLINGS for place in (((16, 16), 4, 4), ((13, 15), 3, 2))],
+    *[(kind, {}, ((24, 24), 8, 8)) for kind in ("lip", "soft")],
     ("sap", {"normalize": False, "local": None}, ((16, 16), 2, 2)),
     ("sap", {"local": None}, ((13, 15), 2, 2)),
     ("sap", {"gain": 4, "num_heads": 4, "local": "depthwise", "patch_size": 4}, ((16, 16), 2, 2)),
@@ -129,27 +143,31 @@ def test_cost_is_that_of_the_int8_graph_which_has_no_float_and_no_op_that_tflm_l
     memory = plan_memory(graph, len(tflite), target_for(Kernels.CMSIS_NN))
     assert cost.macs == graph_macs(graph)
     slack = {"sap": cost.peak_bytes // 3, "gaussian": 2 * 6}.get(kind, 0)  # Gaussian: μ and what it is made of
+    if kind == "lip" and pool == 8:  # TensorFlow's converter takes the mean last, so x waits for that
+        slack = cost.peak_bytes // 3
     assert 0 <= memory.peak.live_bytes - cost.peak_bytes <= slack
     assert cost.parameters == layer.count_params()
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "least_db"),
+    ("kind", "options", "pool", "least_db"),
     [
-        ("sap", {}, 38),
-        ("sap", {"normalize": False}, 38),
-        ("sap", {"restoration": "nearest", "local": None, "patch_size": 3}, 38),
-        ("sap", {"gain": 8}, 28),
-        ("lip", {}, 28),
-        ("gaussian", {}, 33),
-        ("soft", {}, 35),
-        ("blur", {}, 38),
+        ("sap", {}, 4, 38),
+        ("sap", {"normalize": False}, 4, 38),
+        ("sap", {"restoration": "nearest", "local": None, "patch_size": 3}, 4, 38),
+        ("sap", {"gain": 8}, 4, 37),
+        ("lip", {}, 4, 37),
+        ("lip", {}, 8, 37),
+        ("gaussian", {}, 4, 33),
+        ("soft", {}, 4, 44),
+        ("soft", {}, 8, 42),
+        ("blur", {}, 4, 38),
     ],
 )
-def test_int8_loses_little_in_tflm(kind: str, options: Any, least_db: float) -> None:
+def test_int8_loses_little_in_tflm(kind: str, options: Any, pool: int, least_db: float) -> None:
     """The inputs are those that the ranges come from: this is the noise of the ops, not that of rare values."""
     shape = (16, 16, 6)
-    model = pooling_model(kind, shape, 4, **options)
+    model = pooling_model(kind, shape, pool, **options)
     graph, _ = int8_graph(model, shape)
     x, y = (graph.tensors[name].quantization for name in (graph.inputs[0], graph.outputs[0]))
     assert x is not None and y is not None
