@@ -45,7 +45,7 @@ from sapmcu.plan.size import measure_graph
 from sapmcu.plan.tflm.buffers import OFFLINE_METADATA
 from sapmcu.plan.tflm.target import target_for
 from sapmcu.quantize.accuracy import measure_accuracy, quantize_inputs
-from sapmcu.quantize.quantizer import check_full_int8, is_full_int8, quantize_source
+from sapmcu.quantize.quantizer import Quantized, check_full_int8, is_full_int8, quantize_source
 from sapmcu.quantize.samples import load_samples, looks_like_pixels
 from sapmcu.report.html import render_html
 from sapmcu.report.json import conversion_json, json_text
@@ -91,8 +91,8 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     out = options.out or Path(f"{options.model.stem}-{board.name}")
     check_target(out, force=options.force)
     source = load_source(options.model, progress=progress)
-    int8, quantizer, samples = quantize(source, options, progress)
-    as_read = read_tflite(int8, source.path.stem, str(source.path), is_quantized_here=quantizer is not None)
+    int8, quantized, samples = quantize(source, options, progress)
+    as_read = read_tflite(int8, source.path.stem, str(source.path), is_quantized_here=quantized is not None)
     check_full_int8(as_read, source)
     laid_out, perms = lay_out(as_read, InputLayout(options.input_layout), progress)
     in_file_order, rewrites = rewrite(laid_out, options.dump_ir)
@@ -139,7 +139,8 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         model=source.path.name,
         format=source.format.value,
         producer=source.producer,
-        quantizer=quantizer,
+        quantizer=None if quantized is None else quantized.quantizer.value,
+        narrowed_ranges=0 if quantized is None else quantized.ranges.narrowed,
         samples=samples.origin if samples else None,
         is_guessed=samples is not None and samples.is_guessed,
         sha256=hashlib.sha256(model).hexdigest(),
@@ -196,8 +197,10 @@ def engine_warnings(engines: Sequence[Engine], fit: Fit, memory: MemoryReport, r
     return ()
 
 
-def quantize(source: Source, options: ConvertOptions, progress: Progress) -> tuple[bytes, str | None, Samples | None]:
-    """(int8 .tflite, quantizer, samples). A model that is int8 already stays as it is and needs no samples."""
+def quantize(
+    source: Source, options: ConvertOptions, progress: Progress
+) -> tuple[bytes, Quantized | None, Samples | None]:
+    """(int8 .tflite, how it was made, samples). A model that is int8 already stays as it is and needs no samples."""
     graph = int8_interface(source.graph)
     if is_full_int8(graph):
         if options.samples is not None:
@@ -212,7 +215,7 @@ def quantize(source: Source, options: ConvertOptions, progress: Progress) -> tup
             hint="give --samples: a .npy or .npz file, a directory of images, or the name of a data set",
         )
     quantized = quantize_source(source, samples, progress=progress)
-    return quantized.tflite, quantized.quantizer.value, samples
+    return quantized.tflite, quantized, samples
 
 
 def lay_out(graph: Graph, layout: InputLayout, progress: Progress) -> tuple[Graph, Perms]:
@@ -327,8 +330,8 @@ def memory(
     graph, model_bytes = source.graph, len(source.tflite)
     if source.format is not ModelFormat.TFLITE:
         options = ConvertOptions(path, board or "")
-        int8, quantizer, _ = quantize(source, options, progress)
-        as_read = read_tflite(int8, path.stem, str(path), is_quantized_here=quantizer is not None)
+        int8, quantized, _ = quantize(source, options, progress)
+        as_read = read_tflite(int8, path.stem, str(path), is_quantized_here=quantized is not None)
         graph, _ = order_graph(rewrite(as_read)[0])
         check_full_int8(graph, source)
         model_bytes = len(write_tflite(graph))

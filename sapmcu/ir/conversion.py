@@ -93,12 +93,14 @@ class NativeArena:
 @dataclass(frozen=True)
 class Conversion:
     """accuracy, samples: None for a model that came in int8. sha256: of the written model.tflite. engines: those that
-    firmware/ has files for; native: None where the native engine lacks an op."""
+    firmware/ has files for; native: None where the native engine lacks an op. narrowed_ranges: of tensors, which clip
+    rare values."""
 
     model: str
     format: str
     producer: str
     quantizer: str | None
+    narrowed_ranges: int
     samples: str | None
     is_guessed: bool
     sha256: str

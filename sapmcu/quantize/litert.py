@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
@@ -14,10 +13,16 @@ from ai_edge_litert.interpreter import Interpreter
 from sapmcu.errors import ToolError
 from sapmcu.ir.graph import Array
 from sapmcu.isolated import Progress
+from sapmcu.quantize.ranges import RangeCount, least_error_ranges, packed
 
 
-def quantize_with_litert(report: Progress, tflite: bytes, arrays: Sequence[Array]) -> bytes:
-    """Static int8 filters and activations, per channel."""
+def quantize_with_litert(
+    report: Progress, tflite: bytes, arrays: Sequence[Array], kept: frozenset[str] | None = None
+) -> tuple[bytes, RangeCount]:
+    """Static int8 filters and activations, per channel.
+
+    kept: the tensors whose range is as wide as what the samples show; None: all.
+    """
     try:
         from litert_quantizer import quantizer, recipe
     except ImportError as error:
@@ -36,7 +41,16 @@ def quantize_with_litert(report: Progress, tflite: bytes, arrays: Sequence[Array
         ]
         one = quantizer.Quantizer(bytearray(tflite), recipe.static_wi8_ai8())
         calibrated = _widest(one.calibrate({key: [sample]}, num_threads=1) for sample in samples)
-        return with_buffers_inside(bytes(one.quantize(calibrated).quantized_model))
+        widest = {
+            name: (float(np.min(values["min"])), float(np.max(values["max"])))
+            for name, values in calibrated.items()
+            if "min" in values and np.size(values["min"]) == 1
+        }
+        narrower = {} if kept is None else least_error_ranges(tflite, arrays, widest, kept)
+        for name, limits in narrower.items():
+            for end, value in zip(("min", "max"), limits, strict=True):
+                calibrated[name][end] = np.full_like(calibrated[name][end], value)
+        made = with_buffers_inside(bytes(one.quantize(calibrated).quantized_model))
     except Exception as error:
         raise ToolError(
             "litert-quantizer can't quantize this model",
@@ -44,6 +58,7 @@ def quantize_with_litert(report: Progress, tflite: bytes, arrays: Sequence[Array
             "pip install 'sapmcu[keras]'",
             output=f"{type(error).__name__}: {error}"[-2000:],
         ) from error
+    return made, RangeCount(len(narrower), len(widest))
 
 
 def _input_names(interpreter: Any, key: str) -> list[str]:
@@ -79,7 +94,7 @@ def with_signature(tflite: bytes) -> bytes:
     signature.inputs = [_entry(f"input_{position}", index) for position, index in enumerate(graph.inputs)]
     signature.outputs = [_entry(f"output_{position}", index) for position, index in enumerate(graph.outputs)]
     model.signatureDefs = [signature]
-    return _packed(model)
+    return packed(model)
 
 
 def _entry(name: str, tensor_index: int) -> Any:
@@ -97,10 +112,4 @@ def with_buffers_inside(tflite: bytes) -> bytes:
         if buffer.offset > 1:
             buffer.data = np.frombuffer(tflite, np.uint8, buffer.size, buffer.offset)
             buffer.offset = buffer.size = 0
-    return _packed(model)
-
-
-def _packed(model: Any) -> bytes:
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model)

@@ -17,6 +17,7 @@ from sapmcu.ir.source import Samples, Source
 from sapmcu.ir.tflite import op_code
 from sapmcu.isolated import Progress, silent
 from sapmcu.quantize.layers import layer_name
+from sapmcu.quantize.ranges import MIN_SAMPLES, RangeCount, kept_ranges
 
 SHOWN_ISLANDS = 10
 
@@ -29,7 +30,7 @@ class Quantizer(StrEnum):
 
 
 TASKS: Mapping[Quantizer, tuple[str, str]] = {
-    Quantizer.TENSORFLOW: ("tensorflow", "sapmcu.quantize.tensorflow:quantize_with_tensorflow"),
+    Quantizer.TENSORFLOW: ("tensorflow", "sapmcu.quantize.tensorflow:quantize_in_ranges"),
     Quantizer.LITERT: ("litert_quantizer", "sapmcu.quantize.litert:quantize_with_litert"),
 }
 """Module that must be installed, and the function that runs in the process of isolated.py."""
@@ -37,10 +38,11 @@ TASKS: Mapping[Quantizer, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
-    """tflite: the int8 model. quantizer: what made it, for the report."""
+    """tflite: the int8 model. quantizer, ranges: what made it and how, for the report."""
 
     tflite: bytes
     quantizer: Quantizer
+    ranges: RangeCount
 
 
 def quantize_source(
@@ -48,14 +50,21 @@ def quantize_source(
 ) -> Quantized:
     """Quantize a float model. The caller reads the result and gives it to check_full_int8.
 
+    Ranges are those of least squared error; as wide as what the samples show where these are made up, or few.
+
     The same model, samples and versions give the same bytes. Raises: UserError where the model is not float; ToolError
     where no quantizer is installed, or it fails.
     """
     check_float(source)
     chosen = quantizer or installed_quantizer()
     progress(f"quantizing with {len(samples):,} samples")
-    tflite = isolated.call(TASKS[chosen][1], source.tflite, samples.arrays, progress=progress)
-    return Quantized(cast(bytes, tflite), chosen)
+    is_narrowed = not samples.is_guessed and len(samples) >= MIN_SAMPLES
+    kept = kept_ranges(source.graph) if is_narrowed else None
+    result = isolated.call(TASKS[chosen][1], source.tflite, samples.arrays, kept, progress=progress)
+    tflite, ranges = cast(tuple[bytes, RangeCount], result)
+    if ranges.narrowed:
+        progress(f"{ranges.narrowed} of {ranges.found} ranges clip rare values, which lessens the error of the others")
+    return Quantized(tflite, chosen, ranges)
 
 
 def installed_quantizer() -> Quantizer:

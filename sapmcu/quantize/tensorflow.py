@@ -9,10 +9,20 @@ from typing import Any
 from sapmcu.errors import ToolError
 from sapmcu.ir.graph import Array
 from sapmcu.isolated import Progress
+from sapmcu.quantize.ranges import Limits, RangeCount, calibrated_ranges, least_error_ranges, with_ranges
 
 
 def quantize_with_tensorflow(report: Progress, tflite: bytes, arrays: Sequence[Array]) -> bytes:
+    """With ranges as wide as what the samples show."""
+    return quantize_in_ranges(report, tflite, arrays, None)[0]
+
+
+def quantize_in_ranges(
+    report: Progress, tflite: bytes, arrays: Sequence[Array], kept: frozenset[str] | None
+) -> tuple[bytes, RangeCount]:
     """The second half of TFLiteConverter.convert(): it, too, makes a float .tflite, calibrates and quantizes that.
+
+    kept: the tensors whose range is as wide as what the samples show; None: all.
 
     Without the first half, all model formats take the same way, and tensors keep the names of the float model. There
     is no public name for it; a test compares it with the converter's result. Source: lite/python/lite.py of
@@ -29,6 +39,12 @@ def quantize_with_tensorflow(report: Progress, tflite: bytes, arrays: Sequence[A
 
     try:
         calibrated = calibrator(tflite).calibrate(batches)
+        widest = calibrated_ranges(calibrated)
+        narrower: dict[str, Limits] = {}
+        if kept is not None:
+            report("finding the ranges of least error")
+            narrower = least_error_ranges(tflite, arrays, widest, kept)
+            calibrated = with_ranges(calibrated, narrower)
         quantized: bytes = mlir_quantize(calibrated, fully_quantize=True, **int8)
     except Exception as error:
         raise ToolError(
@@ -36,7 +52,7 @@ def quantize_with_tensorflow(report: Progress, tflite: bytes, arrays: Sequence[A
             hint="check that the float model runs on the samples",
             output=str(error)[-2000:],
         ) from error
-    return quantized
+    return quantized, RangeCount(len(narrower), len(widest))
 
 
 def _internals() -> tuple[Any, Any, dict[str, Any]]:

@@ -79,6 +79,7 @@ def conversion_json(result: Conversion) -> dict[str, Any]:
         "format": result.format,
         "producer": result.producer,
         "quantizer": result.quantizer,
+        "narrowed_ranges": result.narrowed_ranges,
         "samples": result.samples,
         "is_guessed": result.is_guessed,
         "sha256": result.sha256,
