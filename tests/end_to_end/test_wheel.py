@@ -38,7 +38,7 @@ def test_an_int8_model_is_converted_without_tensorflow(sapmcu: Path, tmp_path: P
     model = reference_model("tflm_hello_world_int8.tflite")
     run(sapmcu, "convert", model, "--board", "stm32h7", "-o", tmp_path / "out", cwd=tmp_path)
     report = json.loads((tmp_path / "out/report.json").read_text())
-    assert report["memory"]["macs"] == 288
+    assert report["memory"]["macs"] == 220  # of 288: four filters are dead
     assert (tmp_path / "out/firmware/main.cc").exists()
     assert (tmp_path / "out/firmware/CMakeLists.txt").exists()
 

@@ -19,13 +19,17 @@ from sapmcu.ir.pruning import ModelSize
 from sapmcu.ir.source import ModelFormat, Source
 from sapmcu.isolated import silent
 from sapmcu.lower import lower_graph, order_graph
-from sapmcu.pipeline import native_graph, rewrite
+from sapmcu.passes import PASSES
+from sapmcu.passes.dead_channels import drop_dead_channels
+from sapmcu.pipeline import native_graph, run_passes
 from sapmcu.quantize.guess import guess_samples
 from sapmcu.quantize.quantizer import check_full_int8
 from sapmcu.quantize.tensorflow import quantize_with_tensorflow
 
 SAMPLES = 2
 """Sizes don't depend on ranges."""
+PASSES_BY_SHAPE = tuple(one for one in PASSES if one.run is not drop_dead_channels)
+"""Channels that are dead before a network is trained on may live behind it."""
 RANDOM_INPUTS = 4
 
 
@@ -41,7 +45,8 @@ def int8_graph(model: Any) -> Graph:
     samples = guess_samples(source, SAMPLES)
     graph = read_tflite(quantize_with_tensorflow(silent, tflite, samples.arrays), path, path)
     check_full_int8(graph, source)
-    return native_graph(order_graph(rewrite(graph)[0])[0])[0]
+    rewritten, _ = run_passes(graph, PASSES_BY_SHAPE)
+    return native_graph(order_graph(rewritten)[0])[0]
 
 
 def measure(model: Any) -> tuple[ModelSize, str]:
