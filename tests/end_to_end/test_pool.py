@@ -139,7 +139,7 @@ def test_trained_network_keeps_its_answers_in_int8_and_on_every_core(run: Run, t
     assert ran.code == 0, ran.err
     accuracy = json.loads((trained / "m4/report.json").read_text())["accuracy"]
     assert accuracy["argmax_agreement"] >= 0.98
-    assert abs(accuracy["int8_accuracy"] - accuracy["float_accuracy"]) <= 0.01
+    assert round(abs(accuracy["int8_accuracy"] - accuracy["float_accuracy"]), 6) <= 0.01  # two of 200
     assert {"pool"} <= {layer["layer"] for layer in accuracy["layers"]}
     assert run("run", trained / "m4").code == 0
     for board in ("nucleo_g0b1re", "mps3_an547"):
