@@ -133,7 +133,22 @@ def same_bytes(op: Op, operands: Operands, results: Results) -> Lowered:
 @lowering(ops.Transpose)
 def transpose(op: ops.Transpose, operands: Operands, results: Results) -> Lowered:
     x, y = _layouts(operands, results)
-    return moved(x, x.all.transpose(numbers(operands, 1)), y, y.all)
+    axes = numbers(operands, 1)
+    lowered = moved(x, x.all.transpose(axes), y, y.all)
+    if lowered.forms or not lowered.calls or axes[0] != 0 or y.all.shape[0] < 2 or x.tensor.is_constant:
+        return lowered
+    return with_forms(lowered, _matrix_form(x, axes, y))
+
+
+def _matrix_form(x: Layout, axes: Sequence[int], y: Layout) -> RowForm:
+    """All of one index of the first axis, which stays, as a row."""
+    rows = y.all.shape[0]
+    row_bytes = y.tensor.size_bytes // rows
+    copy = ("copy", copy_params(x.all.transpose(axes)[0], y.all[0], 0, 0))
+    params = Params("sapmcu_copy_rows_params", (copy, ("rows", 1), ("y_step_bytes", 0)), "row")
+    reads = RowReads(x.tensor.name, rows, row_bytes)
+    kernel = FunctionRef("sapmcu_copy_rows", ROWS_HEADER)
+    return RowForm(y.tensor.name, rows, row_bytes, rows, (reads,), kernel, params)
 
 
 @lowering(ops.BroadcastTo)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from sapmcu.ir import ops
+from sapmcu.ir.cascade import RowForm, RowReads
 from sapmcu.ir.graph import Array, Tensor
 from sapmcu.ir.native import Call, FunctionRef, Lowered, Params, Value
 from sapmcu.lower.forms import ROWS_HEADER, vector_form, with_forms
@@ -27,10 +28,15 @@ def _call(family: str, header: str, fields: tuple[tuple[str, Value], ...], x: Te
     lowered = Lowered((call,), in_place=in_place(y, x))
     if x.is_constant:
         return lowered
+    kernel = FunctionRef(f"sapmcu_{family}_row_s8", ROWS_HEADER)
+    if len(x.shape) == 4 and x.shape[0] > 1:  # many matrices: one a step
+        matrices, count = x.shape[0], math.prod(x.shape[1:3])
+        row = replace(params, fields=(*fields, ("rows", count), ("length", x.shape[-1])), role="row")
+        row_bytes = x.size_bytes // matrices
+        reads = (RowReads(x.name, matrices, row_bytes),)
+        return with_forms(lowered, RowForm(y.name, matrices, row_bytes, matrices, reads, kernel, row, in_place=(0,)))
     row = replace(params, fields=(*fields, ("rows", 1), ("length", x.shape[-1])), role="row")
-    return with_forms(
-        lowered, vector_form(FunctionRef(f"sapmcu_{family}_row_s8", ROWS_HEADER), row, x, y, is_in_place=True)
-    )
+    return with_forms(lowered, vector_form(kernel, row, x, y, is_in_place=True))
 
 
 def _tables(factor: float) -> tuple[Array, Array]:
