@@ -113,7 +113,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         native, NativeWish(optimize, options.max_extra_macs, largest_arena_bytes(board), options.input_rows)
     )
     fit = board_fit(board, memory)
-    engines = fitting_engines(board, fit, memory, program)
+    engines = fitting_engines(board, fit, memory, program, optimize)
     progress(f"checking {VECTORS} inputs")
     before = None if any(one.mends for one in rewrites) else write_tflite(as_read)
     vectors, check = check_execution(before, model, tflm.graph, inputs, native, in_layout_of_file(inputs, perms))
@@ -175,7 +175,9 @@ def native_facts(
     return native_arena(program, graph, file_order, is_order_best=is_order_best, by_rows=by_rows)
 
 
-def fitting_engines(board: Board, fit: Fit, memory: MemoryReport, program: NativeProgram | None) -> tuple[Engine, ...]:
+def fitting_engines(
+    board: Board, fit: Fit, memory: MemoryReport, program: NativeProgram | None, optimize: Optimize
+) -> tuple[Engine, ...]:
     """The engines with which the model fits the board. Raises: UserError where it is none."""
     engines = []
     if program is not None and program.plan.arena_bytes <= largest_arena_bytes(board):
@@ -183,7 +185,7 @@ def fitting_engines(board: Board, fit: Fit, memory: MemoryReport, program: Nativ
     if fit.fits:
         engines.append(Engine.TFLM)
     if not engines:
-        check_fit(fit, memory)
+        check_fit(fit, memory, "leave out --optimize none: ops by rows need less" if optimize is Optimize.NONE else "")
     return tuple(engines)
 
 

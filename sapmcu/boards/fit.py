@@ -26,8 +26,8 @@ def board_fit(board: Board, memory: MemoryReport) -> Fit:
     )
 
 
-def check_fit(fit: Fit, memory: MemoryReport) -> None:
-    """Raises: UserError with both numbers, the op at the peak and boards that would do."""
+def check_fit(fit: Fit, memory: MemoryReport, other_way: str = "") -> None:
+    """Raises: UserError with both numbers, the op at the peak and boards that would do. other_way: for the hint."""
     if fit.fits:
         return
     need = memory.tflm.required_bytes
@@ -39,9 +39,8 @@ def check_fit(fit: Fit, memory: MemoryReport) -> None:
     peak = memory.peak
     parts = " + ".join(f"{size:,}" for _, size in peak.live)
     details = [f"peak at op {peak.index} {peak.type}: {parts}" if peak.live else f"peak at op {peak.index} {peak.type}"]
-    raise UserError(
-        f"{memory.model} needs {' and '.join(sentences)}", details=details, hint=_other_boards(need, memory.flash_bytes)
-    )
+    hint = "; or ".join(filter(None, (other_way, _other_boards(need, memory.flash_bytes))))
+    raise UserError(f"{memory.model} needs {' and '.join(sentences)}", details=details, hint=hint)
 
 
 def least_board(arena_bytes: int, flash_bytes: int) -> str | None:

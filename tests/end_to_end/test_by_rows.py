@@ -47,6 +47,14 @@ def test_auto_runs_by_rows_only_where_the_board_has_too_little(run: Run, tmp_pat
     assert native_of(tmp_path / "bbc_microbit")["arena_bytes"] <= 11_264
 
 
+def test_board_that_is_too_small_op_after_op_gets_the_hint(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ran = run("convert", reference_model(RESNET), "--board", "bbc_microbit", "--optimize", "none", "-o", out)
+    assert ran.code == 1
+    assert "hint: leave out --optimize none" in ran.err
+    assert not out.exists()
+
+
 @pytest.mark.needs("unicorn")
 @pytest.mark.parametrize("more", [[], ["--input-rows"]], ids=["input in memory", "input by rows"])
 def test_least_sram_runs_in_the_emulator(run: Run, tmp_path: Path, more: list[str]) -> None:
