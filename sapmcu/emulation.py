@@ -86,9 +86,11 @@ def run_project(
     prefer: Prefer = Prefer.SPEED,
     tflm: Path | None = None,
     link: Link = Link.SEMIHOSTING,
+    wait_states: int = 0,
 ) -> Run:
     """Build and run once: the first test vector, or the user's own inputs, one .npy file each.
 
+    wait_states: of flash, for the estimate of cycles.
     Raises: UserError, ToolError.
     """
     chosen = emulator or default_emulator(project_dir, tflm, link)
@@ -96,7 +98,7 @@ def run_project(
     if inputs is not None:
         vectors = (Vector(tuple(map(_load_input, inputs)), ()),)
     firmware = build_project(project_dir, chosen, toolchain, prefer, tflm=tflm, link=link)
-    done = run_vectors(firmware, chosen, vectors, compare=inputs is None)
+    done = run_vectors(firmware, chosen, vectors, compare=inputs is None, wait_states=wait_states)
     return done if tflm is None else replace(done, arena_predicted_bytes=predicted_arena_bytes(project_dir))
 
 

@@ -69,7 +69,14 @@ def build(project: Path, as_json: bool, **options: Any) -> None:
 @EMULATOR
 @RUN_LINK
 @click.option("--input", "inputs", type=click.Path(path_type=Path), multiple=True, help="Your own input, .npy; repeat.")
-@click.option("--profile", is_flag=True, help="List the functions that take the most instructions.")
+@click.option("--profile", is_flag=True, help="List what each op takes, and the functions that take most.")
+@click.option(
+    "--wait-states",
+    type=click.IntRange(0, 100),
+    default=0,
+    show_default=True,
+    help="Of flash, for the estimate of cycles: for each 16 bytes of code and each branch that is taken.",
+)
 @TOOLCHAIN
 @PREFER
 @JSON

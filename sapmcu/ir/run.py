@@ -40,24 +40,28 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class FunctionCost:
-    """What one function did during an invoke, without what it called."""
+    """What one function did during an invoke, without what it called. estimated_cycles: as in Measurement."""
 
     name: str
     instructions: int
     calls: int
+    estimated_cycles: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """One invoke as its emulator or its device saw it; None for what nobody measured.
 
-    instructions_by_op: in the order of the ops; their sum is `instructions`. profile: costly functions first.
-    arena_used_bytes: up to the last byte that was written.
+    estimated_cycles: what the executed instructions take by the core's documented timings; timing: which those are.
+    instructions_by_op, estimated_cycles_by_op: in the order of the ops; their sums are those of the invoke, of cycles
+    but for rounding. profile: costly functions first. arena_used_bytes: up to the last byte that was written.
     """
 
     instructions: int | None = None
-    cycles: int | None = None
+    estimated_cycles: int | None = None
+    timing: str | None = None
     instructions_by_op: tuple[int, ...] | None = None
+    estimated_cycles_by_op: tuple[int, ...] | None = None
     profile: tuple[FunctionCost, ...] = ()
     stack_bytes: int | None = None
     arena_used_bytes: int | None = None

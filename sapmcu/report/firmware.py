@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import repeat
 from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from sapmcu.ir.build import Build
-from sapmcu.ir.run import Run, TestRun
+from sapmcu.ir.run import Measurement, Run, TestRun
 from sapmcu.report.junit import describe_difference
 from sapmcu.report.terminal import columns, facts, number, render
 
@@ -44,6 +45,7 @@ def render_run(run: Run, *, profile: bool = False, width: int | None = None) -> 
     rows = [
         ("outputs equal", equal, "to those that TFLM gives" if run.outputs_equal is not None else "nothing to compare"),
         ("instructions", counted, f"one inference on {run.identity.core} in {run.emulator}"),
+        *_cycles(measurement),
         ("code", number(run.code_bytes), "bytes, without the model"),
         ("model", number(run.model_bytes), "bytes of constants"),
         ("arena", number(run.arena_bytes), "bytes, input and output included"),
@@ -52,10 +54,49 @@ def render_run(run: Run, *, profile: bool = False, width: int | None = None) -> 
     ]
     parts: list[RenderableType] = [Text(f"{run.identity.model}: {run.identity.engine} engine"), Text(), facts(rows)]
     if profile and measurement.profile:
-        shown = measurement.profile[:SHOWN_FUNCTIONS]
-        table = [(one.name, number(one.instructions), number(one.calls)) for one in shown]
-        return render(*parts, Text(), columns(("function", "instructions", "calls"), table, right=(1, 2)), width=width)
+        parts += [Text(), *_by_op(measurement), _by_function(measurement)]
     return render(*parts, width=width)
+
+
+def _cycles(measurement: Measurement) -> list[tuple[str, str, str]]:
+    """Nothing where no timings of the core are known."""
+    if measurement.estimated_cycles is None:
+        return []
+    return [("cycles", f"~{number(measurement.estimated_cycles)}", f"estimated: {measurement.timing}")]
+
+
+def _by_op(measurement: Measurement) -> list[RenderableType]:
+    """What each op takes; nothing where that isn't known."""
+    if measurement.instructions_by_op is None:
+        return []
+    rows = [
+        (str(index), number(instructions), *_estimate(cycles))
+        for index, (instructions, cycles) in enumerate(
+            zip(
+                measurement.instructions_by_op,
+                measurement.estimated_cycles_by_op or repeat(None),
+                strict=False,
+            )
+        )
+    ]
+    return [columns(_headings(measurement, "op", "instructions"), rows, right=(0, 1, 2)), Text()]
+
+
+def _by_function(measurement: Measurement) -> RenderableType:
+    rows = [
+        (one.name, number(one.instructions), *_estimate(one.estimated_cycles), number(one.calls))
+        for one in measurement.profile[:SHOWN_FUNCTIONS]
+    ]
+    return columns((*_headings(measurement, "function", "instructions"), "calls"), rows, right=(1, 2, 3))
+
+
+def _headings(measurement: Measurement, *names: str) -> tuple[str, ...]:
+    return names if measurement.estimated_cycles is None else (*names, "cycles, est.")
+
+
+def _estimate(cycles: int | None) -> tuple[str, ...]:
+    """A cell, where there is a column for it."""
+    return () if cycles is None else (number(cycles),)
 
 
 def render_test(run: TestRun, *, width: int | None = None) -> str:
@@ -92,7 +133,7 @@ def build_json(build: Build) -> dict[str, Any]:
 def run_json(run: Run) -> dict[str, Any]:
     """What `sapmcu run --json` prints."""
     measurement = run.measurement
-    by_op = measurement.instructions_by_op
+    by_op, cycles_by_op = measurement.instructions_by_op, measurement.estimated_cycles_by_op
     return {
         "emulator": run.emulator,
         "core": run.identity.core,
@@ -101,7 +142,10 @@ def run_json(run: Run) -> dict[str, Any]:
         "outputs_equal": run.outputs_equal,
         "outputs": [[list(output) for output in one] for one in run.outputs],
         "instructions": measurement.instructions,
+        "estimated_cycles": measurement.estimated_cycles,
+        "timing": measurement.timing,
         "instructions_by_op": None if by_op is None else list(by_op),
+        "estimated_cycles_by_op": None if cycles_by_op is None else list(cycles_by_op),
         "profile": [asdict(one) for one in measurement.profile],
         "code_bytes": run.code_bytes,
         "model_bytes": run.model_bytes,

@@ -36,10 +36,10 @@ def target_of(emulator: str, link: Link = Link.SEMIHOSTING) -> str:
 
 
 @contextmanager
-def start(firmware: Firmware, emulator: str) -> Iterator[Session]:
-    """A running firmware. Raises: UserError, ToolError."""
+def start(firmware: Firmware, emulator: str, wait_states: int = 0) -> Iterator[Session]:
+    """A running firmware. wait_states: of flash, for estimates of cycles. Raises: UserError, ToolError."""
     if emulator == unicorn.NAME:
-        session: Session = unicorn.UnicornSession(firmware.build.elf, firmware.project)
+        session: Session = unicorn.UnicornSession(firmware.build.elf, firmware.project, wait_states=wait_states)
     else:
         link = firmware.project.targets[firmware.build.target].link
         session = qemu.start_qemu(firmware.build.elf, firmware.project, link)
@@ -47,12 +47,14 @@ def start(firmware: Firmware, emulator: str) -> Iterator[Session]:
         yield session
 
 
-def run_vectors(firmware: Firmware, emulator: str, vectors: Sequence[Vector], *, compare: bool = True) -> Run:
+def run_vectors(
+    firmware: Firmware, emulator: str, vectors: Sequence[Vector], *, compare: bool = True, wait_states: int = 0
+) -> Run:
     """Run the inputs of each vector; compare: whether the outputs are expected to be those of the vector.
 
     Raises: UserError, ToolError.
     """
-    with start(firmware, emulator) as session:
+    with start(firmware, emulator, wait_states) as session:
         identity = session.device.identify()
         _check_inputs(identity, vectors)
         outputs = tuple(invoke(session.device, identity, vector) for vector in vectors)

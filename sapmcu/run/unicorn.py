@@ -18,10 +18,12 @@ from sapmcu.ir.firmware import FirmwareProject, target_name
 from sapmcu.ir.run import FunctionCost, Measurement
 from sapmcu.run.process import ProcessStream
 from sapmcu.run.protocol import Device, DeviceError
+from sapmcu.run.timing import core_timings, timing_source
 
 NAME = "unicorn"
 TIMEOUT_S = 300.0
 READ_BYTES = 1 << 16
+PACKAGES = ("unicorn", "capstone")
 
 
 class UnicornSession:
@@ -30,26 +32,37 @@ class UnicornSession:
     name = NAME
 
     def __init__(
-        self, elf: Path, project: FirmwareProject, *, native: bool | None = None, timeout_s: float = TIMEOUT_S
+        self,
+        elf: Path,
+        project: FirmwareProject,
+        *,
+        wait_states: int = 0,
+        native: bool | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """native: whether instructions are counted by machine code; None: where this host can.
+        """native: whether instructions are counted by machine code; None: where this host can. wait_states: of flash.
 
         Raises: ToolError where unicorn is not installed, UserError where it lacks the core.
         """
-        if find_spec("unicorn") is None:
-            raise ToolError("the package unicorn is not installed", hint="pip install 'sapmcu[emulator]'")
+        for package in PACKAGES:
+            if find_spec(package) is None:
+                raise ToolError(f"the package {package} is not installed", hint="pip install 'sapmcu[emulator]'")
         if project.unicorn_cpu is None:
             raise UserError(f"unicorn has no {project.core}", hint="use --emulator qemu")
         self._elf = elf
+        timings = core_timings(project.core)
+        self._timing = None if timings is None else timing_source(timings, wait_states)
         self._rest = b""
         self._last = Measurement()
         self._control, theirs = os.pipe()
         os.set_blocking(self._control, False)
         request = {
             "elf": str(elf),
+            "core": project.core,
             "cpu": project.unicorn_cpu,
             "memory": [asdict(region) for region in project.targets[target_name(NAME, Link.SEMIHOSTING)].memory],
             "native": native,
+            "wait_states": wait_states,
             "control": theirs,
         }
         command = (sys.executable, "-P", "-m", "sapmcu.run.unicorn_worker", json.dumps(request))
@@ -75,10 +88,10 @@ class UnicornSession:
         invokes = [event for event in self._events() if event.pop("event") == "invoke"]
         if invokes:
             facts = invokes[-1]
-            by_op = facts["instructions_by_op"]
-            facts["instructions_by_op"] = None if by_op is None else tuple(by_op)
+            for key in ("instructions_by_op", "estimated_cycles_by_op"):
+                facts[key] = None if facts[key] is None else tuple(facts[key])
             facts["profile"] = tuple(FunctionCost(**cost) for cost in facts["profile"])
-            self._last = Measurement(**facts)
+            self._last = Measurement(**{**facts, "timing": self._timing})
         return self._last
 
     def _events(self) -> list[dict[str, Any]]:

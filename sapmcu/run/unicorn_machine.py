@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import unicorn
+from numpy.typing import NDArray
 from unicorn import arm_const
 
 from sapmcu.ir.firmware import MemoryRegion
 from sapmcu.ir.run import FunctionCost, Measurement
 from sapmcu.run.block_counter import BlockCounter, Counts
+from sapmcu.run.cycles import BlockTimer
 from sapmcu.run.elf import Program
 
 PAGE_BYTES = 4096
@@ -23,6 +25,7 @@ PAINT = 0xA5
 SYSTEM_BASE, SYSTEM_BYTES = 0xE000_0000, 0x10_0000
 """The private peripheral bus: registers keep what is written to them, and do nothing."""
 BEGIN, END = "sapmcu_begin_invoke", "sapmcu_end_invoke"
+ALL = slice(None)
 RETURN_ADDRESS = 0xFFFF_FFFE
 
 BKPT_EXCEPTION = 7
@@ -55,6 +58,23 @@ class Fault:
     address: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Costs:
+    """What blocks cost that ran as often as `counts` says, BlockCounter.counts()."""
+
+    of_instructions: Counts
+    of_cycles: NDArray[np.float64]
+
+    def instructions(self, counts: Counts, part: slice = ALL) -> int:
+        return int((counts[0, part] * self.of_instructions[part]).sum())
+
+    def cycles(self, counts: Counts, part: slice = ALL) -> int:
+        """An estimate: cycles.py."""
+        runs, passes = counts[:, part]
+        cycles, leaving = self.of_cycles[:, part]
+        return round(float((runs * cycles + (runs - passes) * leaving).sum()))
+
+
 class Machine:
     """Runs one program; `on_invoke` gets the measurement of each invoke as it ends.
 
@@ -72,6 +92,7 @@ class Machine:
         console: Callable[[bytes], None],
         on_invoke: Callable[[Measurement], None],
         native: bool | None = None,
+        timer: BlockTimer | None = None,
     ) -> None:
         self.program = program
         self._receive, self._send, self._console, self._on_invoke = receive, send, console, on_invoke
@@ -81,7 +102,8 @@ class Machine:
         self.uc: Any = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB, cpu_model(cpu))
         self._system: dict[int, int] = {}
         self._map(memory)
-        self.counter = BlockCounter(self.uc, program, native=native)
+        self.counter = BlockCounter(self.uc, program, native=native, timer=timer)
+        self._is_timed = timer is not None
         self._ended: list[int] = []
         self._running: int | None = None
         self._spent: dict[int, Counts] = {}
@@ -260,43 +282,50 @@ class Machine:
         if is_waiting:
             return
         self._start = None
-        counted = self.counter.instructions().copy()
-        for function in self.program.functions:
-            if function.name in (BEGIN, END) or function.start == own.start:
-                counted[self._slice(function.start, function.end)] = 0
         if self._ended:
             self._spend(self._ended[-1])  # the way back: the last op's
+        costs = self._costs(own)
         counts = self.counter.counts() - before
         self._on_invoke(
             Measurement(
-                instructions=int((counts * counted).sum()),
-                instructions_by_op=self._by_op(counted),
-                profile=self._profile(counts, counted),
+                instructions=costs.instructions(counts),
+                estimated_cycles=costs.cycles(counts) if self._is_timed else None,
+                instructions_by_op=self._by_op(costs.instructions),
+                estimated_cycles_by_op=self._by_op(costs.cycles) if self._is_timed else None,
+                profile=self._profile(counts, costs),
                 stack_bytes=self._deepest,
                 arena_used_bytes=self._arena_used(),
             )
         )
 
-    def _by_op(self, counted: Counts) -> tuple[int, ...] | None:
+    def _costs(self, own: range) -> _Costs:
+        """Of each block, nothing for those of the caller and of what marks an invoke."""
+        instructions, cycles = self.counter.instructions().copy(), self.counter.cycles().copy()
+        for function in self.program.functions:
+            if function.name in (BEGIN, END) or function.start == own.start:
+                part = self._slice(function.start, function.end)
+                instructions[part] = 0
+                cycles[:, part] = 0
+        return _Costs(instructions, cycles)
+
+    def _by_op(self, cost: Callable[[Counts], int]) -> tuple[int, ...] | None:
         """An op without a mark of its own counts to the next one."""
         if not self._ended or self._ended != sorted(set(self._ended)):
             return None
-        return tuple(
-            int((self._spent[index] * counted).sum()) if index in self._spent else 0
-            for index in range(self._ended[-1] + 1)
-        )
+        nothing = np.zeros_like(self._last)
+        return tuple(cost(self._spent.get(index, nothing)) for index in range(self._ended[-1] + 1))
 
     def _slice(self, start: int, end: int) -> slice:
         return slice((start - self.counter.base) // 2, (end - self.counter.base + 1) // 2)
 
-    def _profile(self, runs: Counts, instructions: Counts) -> tuple[FunctionCost, ...]:
-        costs = []
+    def _profile(self, counts: Counts, costs: _Costs) -> tuple[FunctionCost, ...]:
+        found = []
         for function in self.program.functions:
             part = self._slice(function.start, function.end)
-            total = int((runs[part] * instructions[part]).sum())
-            if total:
-                costs.append(FunctionCost(function.name, total, int(runs[part.start])))
-        return tuple(sorted(costs, key=lambda cost: (-cost.instructions, cost.name)))
+            if instructions := costs.instructions(counts, part):
+                cycles = costs.cycles(counts, part) if self._is_timed else None
+                found.append(FunctionCost(function.name, instructions, int(counts[0, part.start]), cycles))
+        return tuple(sorted(found, key=lambda cost: (-cost.instructions, cost.name)))
 
     def _stack_bottom(self) -> int:
         return self.program.symbols["sapmcu_stack_top"] - self.program.symbols["sapmcu_stack_bytes"]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process that holds unicorn, since it may crash. Started by unicorn.py.
 
-argv[1]: a JSON object with `elf`, `cpu`, `memory`, `native` and `control`, the file descriptor that gets a line of JSON
-for each invoke and for how it ended. Standard input and output are the device's stream.
+argv[1]: a JSON object with `elf`, `core`, `cpu`, `memory`, `native`, `wait_states` and `control`, the file descriptor
+that gets a line of JSON for each invoke and for how it ended. Standard input and output are the device's stream.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from sapmcu.ir.firmware import MemoryRegion
+from sapmcu.run.cycles import BlockTimer
 from sapmcu.run.elf import load_program
+from sapmcu.run.timing import core_timings
 from sapmcu.run.unicorn_machine import Machine
 
 
@@ -33,6 +35,7 @@ def main() -> None:
     def tell(event: str, **facts: Any) -> None:
         write_all(request["control"], json.dumps({"event": event, **facts}).encode() + b"\n")
 
+    timings = core_timings(request["core"])
     machine = Machine(
         load_program(Path(request["elf"])),
         request["cpu"],
@@ -42,6 +45,7 @@ def main() -> None:
         console=lambda data: write_all(2, data),
         on_invoke=lambda measurement: tell("invoke", **asdict(measurement)),
         native=request["native"],
+        timer=None if timings is None else BlockTimer(timings, request["wait_states"]),
     )
     machine.run()
     if machine.fault is not None:

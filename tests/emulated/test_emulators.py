@@ -104,6 +104,61 @@ def test_the_slow_counter_counts_as_the_fast_one(tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
+ADD_IN_ASSEMBLY = """
+#define UNUSED __attribute__((unused))
+__attribute__((naked, noinline)) static void add(UNUSED uint8_t *y, UNUSED const uint8_t *x, UNUSED uint8_t addend) {
+    __asm__ volatile(".syntax unified\\n"
+                     "push {r4, lr}\\n"
+                     "adds r2, r2, r2\\n"
+                     "adds r2, r2, #1\\n"
+                     "movs r3, #0\\n"
+                     "1: ldrb r4, [r1, r3]\\n"
+                     "adds r4, r4, r2\\n"
+                     "strb r4, [r0, r3]\\n"
+                     "lsls r4, r3, #31\\n"
+                     "beq 2f\\n" /* where the index is even */
+                     "nop\\n"
+                     "2: adds r3, r3, #1\\n"
+                     "cmp r3, #48\\n"
+                     "bne 1b\\n"
+                     "pop {r4, pc}\\n");
+}
+"""
+ADD_LOOP = 48 * (2 + 1 + 2 + 1 + 1 + 1 + 1 + 1) + 24
+"""Cycles without those of taken branches: of the loop's instructions, and of NOP."""
+ADD_CYCLES = {
+    "bbc_microbit": 3 + 3 + ADD_LOOP + (24 + 47) * 2 + 6,
+    "rpi_pico": 3 + 3 + ADD_LOOP + (24 + 47) * 1 + 5,
+    "mps2_an385": 3 + 3 + 1 + ADD_LOOP + (24 + 47) * 2 + 6,  # 1: the first LDRB waits for its index
+    "nucleo_f446re": 3 + 3 + 1 + ADD_LOOP + (24 + 47) * 2 + 6,
+    "rpi_pico2": 3 + 3 + 1 + ADD_LOOP + (24 + 47) * 2 + 6,
+}
+"""PUSH and three instructions, the loop, its taken branches, POP; by the timings of the TRMs."""
+
+
+@pytest.mark.needs("unicorn", "capstone", "arm-none-eabi-gcc")
+@pytest.mark.parametrize("board", ADD_CYCLES)
+def test_cycles_are_those_of_the_branches_that_were_taken(tmp_path: Path, board: str) -> None:
+    before, _, rest = model_source().partition("__attribute__((noinline))")
+    before = before.replace("static const uint8_t constants", "__attribute__((unused)) static const uint8_t constants")
+    source = before + ADD_IN_ASSEMBLY + rest[rest.index("\n}\n") + 3 :]
+    with start(firmware(tmp_path, board, "unicorn", "gcc", source), "unicorn") as session:
+        measured = measure(session)
+    costs = {cost.name: cost.estimated_cycles for cost in measured.profile}
+    assert costs["add"] == 2 * ADD_CYCLES[board]
+    assert measured.estimated_cycles == sum(cycles or 0 for cycles in costs.values())
+    assert measured.estimated_cycles_by_op is not None and measured.timing is not None
+    assert sum(measured.estimated_cycles_by_op) == measured.estimated_cycles
+
+
+@pytest.mark.needs("unicorn", "arm-none-eabi-gcc")
+def test_cycles_of_a_core_without_documented_timings_are_unknown(tmp_path: Path) -> None:
+    with start(firmware(tmp_path, "nucleo_h743zi2", "unicorn", "gcc"), "unicorn") as session:
+        measured = measure(session)
+    assert measured.instructions is not None
+    assert (measured.estimated_cycles, measured.estimated_cycles_by_op, measured.timing) == (None, None, None)
+
+
 @pytest.mark.needs("unicorn", "arm-none-eabi-gcc")
 def test_the_stack_in_use_agrees_with_what_the_compiler_says(tmp_path: Path) -> None:
     built = firmware(tmp_path, "nucleo_f446re", "unicorn", "gcc")
