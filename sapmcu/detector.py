@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from sapmcu import __version__
-from sapmcu.build.project import load_project
+from sapmcu.build.project import load_project, model_name
 from sapmcu.emit.detector import emit_detector
-from sapmcu.emit.native import c_identifier
 from sapmcu.emit.origin import Origin
 from sapmcu.errors import UserError
 from sapmcu.frontends.tflite import load_tflite
@@ -31,21 +30,13 @@ def add_detector(project: Path, anchors: Path, options: DecoderOptions, command:
     firmware = project / "firmware"
     before = load_project(firmware)
     graph = load_tflite(project / MODEL)
-    name = _model_name(before.model_sources, project)
+    name = model_name(before, project)
     files = emit_detector(replace(graph, name=name), _load_anchors(anchors), options, Origin(__version__, command))
     more = [one for one in files if one.endswith(".c") and one not in before.sources]
     files[FILE_NAMES[Engine.NATIVE]] = replace(before, sources=(*before.sources, *more)).to_json()
     for path, data in files.items():
         (firmware / path).write_bytes(data)
     return [firmware / path for path in files]
-
-
-def _model_name(sources: tuple[str, ...], project: Path) -> str:
-    """The model's part of C names, from its source sapmcu_NAME.c."""
-    names = [Path(one).stem.removeprefix("sapmcu_") for one in sources if Path(one).name.startswith("sapmcu_")]
-    if len(names) != 1 or c_identifier(names[0]) != names[0]:
-        raise UserError(f"{project} has {len(names)} models in its firmware", hint="give a project of one model")
-    return names[0]
 
 
 def _load_anchors(path: Path) -> Array:

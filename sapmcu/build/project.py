@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from sapmcu.ir.firmware import FILE_NAMES, SCHEMA, FirmwareProject, FirmwareTarg
 HINT = "`sapmcu convert` writes this file; convert again"
 NO_PROJECT_HINT = "give a directory that `sapmcu convert` wrote"
 ADDRESS_END = 1 << 32
+MODEL_SOURCE = re.compile(r"sapmcu_([a-z0-9_]+)\.c")
 T = TypeVar("T")
 
 
@@ -38,6 +40,15 @@ def load_project(firmware: Path, engine: Engine = Engine.NATIVE) -> FirmwareProj
     if violations:
         raise UserError(f"{path} is not valid", hint=HINT, details=violations)
     return project
+
+
+def model_name(project: FirmwareProject, path: Path) -> str:
+    """The model's part of C names, from its source sapmcu_NAME.c. path: what an error names. Raises: UserError."""
+    found = [MODEL_SOURCE.fullmatch(source) for source in project.model_sources]
+    names = [match[1] for match in found if match is not None]
+    if len(names) != 1:
+        raise UserError(f"{path} has {len(names)} models in its firmware", hint="give a project of one model")
+    return names[0]
 
 
 def _files(project: FirmwareProject) -> list[str]:
