@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands on a project that convert wrote: build, run, test, detector."""
+"""Commands on a project that convert wrote: build, run, test, detector, export."""
 
 from __future__ import annotations
 
@@ -142,6 +142,26 @@ def detector(project: Path, anchors: Path, **options: Any) -> None:
 
     for path in add_detector(project, anchors, DecoderOptions(**options), command_line()):
         click.echo(path)
+
+
+@cli.command()
+@PROJECT
+@click.option(
+    "--as",
+    "kind",
+    required=True,
+    type=click.Choice(["cmake", "zephyr", "arduino", "platformio"]),
+    help="cmake: a package for find_package; zephyr: a module; arduino, platformio: a library with an example.",
+)
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Directory to write.")
+@click.option("--force", is_flag=True, help="Replace the directory if sapmcu export wrote it before.")
+def export(project: Path, kind: str, out: Path, force: bool) -> None:
+    """Make of PROJECT's model a library for another build system: C of the native engine, for any core."""
+    from sapmcu.exporting import export_project
+    from sapmcu.ir.export import ExportFormat
+
+    files = export_project(project, out, ExportFormat(kind), command_line(), force=force)
+    click.echo(f"wrote {len(files)} files to {out}/; {out / 'README.md'} says how to use them")
 
 
 def _build_options(options: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ def cli() -> None:
     sapmcu convert model.h5 --board stm32h7     int8 model, memory report, firmware project
     sapmcu memory model.tflite                  what the model needs, op by op
     sapmcu build|run|test DIR                   its firmware: built, run and tested in an emulator
+    sapmcu export DIR --as cmake -o OUT         its model as a library: CMake, Zephyr, Arduino, PlatformIO
     sapmcu detector DIR --anchors FILE          adds the decoder of boxes to a detector's firmware
     sapmcu pool model.h5 --with sap --at NAME   other poolings in a Keras model
     sapmcu boards                               what boards sapmcu knows

@@ -15,14 +15,17 @@ MARK = "report.json"
 """The file by which sapmcu knows a directory for its own."""
 
 
-def check_target(target: Path, *, force: bool) -> None:
-    """Raises: UserError where `target` can't be written, or holds what must not be lost. Call it before long work."""
+def check_target(target: Path, *, force: bool, mark: str = MARK) -> None:
+    """Raises: UserError where `target` can't be written, or holds what must not be lost. Call it before long work.
+
+    mark: the file that an output of this kind has.
+    """
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise UserError(f"{target} is not a directory", hint="choose another with -o")
     if target.is_dir() and any(target.iterdir()):
-        if not (target / MARK).is_file():
+        if not (target / mark).is_file():
             raise UserError(
-                f"{target} is not empty and not an output of sapmcu (it has no {MARK})", hint="choose another with -o"
+                f"{target} is not empty and not an output of sapmcu (it has no {mark})", hint="choose another with -o"
             )
         if not force:
             raise UserError(f"{target} exists", hint="--force replaces it, -o DIR writes elsewhere")
@@ -32,12 +35,12 @@ def check_target(target: Path, *, force: bool) -> None:
         raise UserError(f"{target} can't be made: {existing} is not writable", hint="choose another with -o")
 
 
-def write_directory(target: Path, files: Mapping[str, bytes], *, force: bool) -> None:
+def write_directory(target: Path, files: Mapping[str, bytes], *, force: bool, mark: str = MARK) -> None:
     """Write files (path relative to target -> bytes) aside, then rename: a failure leaves target as it was.
 
     Raises: UserError.
     """
-    check_target(target, force=force)
+    check_target(target, force=force, mark=mark)
     target = target.absolute()
     made_parents = _missing_parents(target)
     staging: Path | None = None

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from sapmcu.emit.native_rows import ENGINE
@@ -51,9 +51,14 @@ def _named_in(value: Value) -> Iterator[str]:
 
 def kernel_files(program: NativeProgram, *, has_dsp: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(.c files, .h files) below firmware/, sorted: those of the functions, and all that they lead to."""
+    return files_of(functions(program), has_dsp=has_dsp)
+
+
+def files_of(names: Iterable[str], *, has_dsp: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The same for functions of these names; names that have no file, of types for instance, lead nowhere."""
     directories = WITH_DSP if has_dsp else PORTABLE
     found: set[str] = set()
-    left = [_source(name, directories) for name in functions(program)]
+    left = [_source(name, directories) for name in names]
     while left:
         path = left.pop()
         if path is None or path in found:

@@ -41,6 +41,8 @@ def test_an_int8_model_is_converted_without_tensorflow(sapmcu: Path, tmp_path: P
     assert report["memory"]["macs"] == 220  # of 288: four filters are dead
     assert (tmp_path / "out/firmware/main.cc").exists()
     assert (tmp_path / "out/firmware/CMakeLists.txt").exists()
+    run(sapmcu, "export", tmp_path / "out", "--as", "arduino", "-o", tmp_path / "library", cwd=tmp_path)
+    assert (tmp_path / "library/library.properties").exists()
 
 
 def test_the_networks_are_found(sapmcu: Path, tmp_path: Path) -> None:
