@@ -35,7 +35,7 @@ class DType(StrEnum):
     @property
     def numpy(self) -> np.dtype[np.generic]:
         """The numpy type, little-endian as in a TFLite file."""
-        return np.dtype(self.value).newbyteorder("<")
+        return NUMPY[self]
 
     @property
     def size_bytes(self) -> int:
@@ -44,6 +44,9 @@ class DType(StrEnum):
     @property
     def is_float(self) -> bool:
         return self.numpy.kind == "f"
+
+
+NUMPY: Mapping[DType, np.dtype[np.generic]] = {one: np.dtype(one.value).newbyteorder("<") for one in DType}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from sapmcu.ir.graph import Graph, Tensor
 from sapmcu.plan.arena import align
 from sapmcu.plan.tflm.buffers import offline_offsets, scratch_buffers, tensor_buffers
 from sapmcu.plan.tflm.facts import Block
-from sapmcu.plan.tflm.greedy import head_size, plan_greedily
+from sapmcu.plan.tflm.greedy import PlannedBuffer, head_size, plan_greedily
 from sapmcu.plan.tflm.node import (
     INT32_BYTES,
     Node,
@@ -84,11 +84,24 @@ class Arena:
 
 def allocate_tensors(graph: Graph, target: Target) -> Allocation:
     """Replay the allocation of a graph."""
+    return _prepared(graph, target).plan_memory()
+
+
+def persistent_bytes(graph: Graph, target: Target) -> int:
+    """Allocation.tail_bytes alone: the head needn't be planned for it."""
+    replay = _prepared(graph, target)
+    replay.request_buffers()
+    replay.finish()
+    return replay.arena.tail_bytes
+
+
+def _prepared(graph: Graph, target: Target) -> _Replay:
+    """Up to the end of the kernels' Prepare."""
     replay = _Replay(graph, target)
     replay.create_allocator()
     replay.create_nodes()
     replay.prepare_ops()
-    return replay.plan_memory()
+    return replay
 
 
 class _Replay:
@@ -149,20 +162,14 @@ class _Replay:
 
     def plan_memory(self) -> Allocation:
         """FinishModelAllocation: the plan of the head, then the tensors that the application sees."""
-        scratch = scratch_buffers(self.scratch_bytes)
-        if scratch:
-            self._persistent("ScratchBufferHandle", len(scratch))
-        self.arena.temporary(Block(self.target.word_bytes, self.target.word_bytes))
-        self.arena.temporary(self.target.struct("AllocationInfo"), len(self.graph.tensors) + len(scratch))
-        self._allocate_variables()
+        scratch = self.request_buffers()
         tensors = tensor_buffers(self.graph)
         buffers = (*tensors.values(), *scratch)
         self.arena.note_planner(self.facts.planner_buffer_bytes * len(buffers))
         need_bytes = self.arena.need_bytes
         offsets = plan_greedily(buffers)
         self.arena.resize_head(head_size(buffers, offsets))
-        self._persistent_tensors(self.graph.inputs)
-        self._persistent_tensors(self.graph.outputs)
+        self.finish()
         return Allocation(
             self.arena.head_bytes,
             self.arena.tail_bytes,
@@ -171,6 +178,21 @@ class _Replay:
             dict(zip(tensors, offsets, strict=False)),  # behind the tensors' come the scratch buffers' offsets
             tuple(self.unknown_ops),
         )
+
+    def request_buffers(self) -> tuple[PlannedBuffer, ...]:
+        """The scratch buffers, after what is allocated to plan the head."""
+        scratch = scratch_buffers(self.scratch_bytes)
+        if scratch:
+            self._persistent("ScratchBufferHandle", len(scratch))
+        self.arena.temporary(Block(self.target.word_bytes, self.target.word_bytes))
+        self.arena.temporary(self.target.struct("AllocationInfo"), len(self.graph.tensors) + len(scratch))
+        self._allocate_variables()
+        return scratch
+
+    def finish(self) -> None:
+        """The tensors that the application sees."""
+        self._persistent_tensors(self.graph.inputs)
+        self._persistent_tensors(self.graph.outputs)
 
     def _allocate_variables(self) -> None:
         given = offline_offsets(self.graph)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import add, itemgetter
 
 from sapmcu.ir.graph import Graph
 from sapmcu.plan.arena import ALIGNMENT_BYTES, align
@@ -19,7 +21,7 @@ from sapmcu.plan.tflm.blocks import Block, Place, lead_over
 SEED = 1
 QUICK_STEPS = 40
 """Orders that the search tries where very many graphs are compared."""
-COMPARED_STEPS = 300
+COMPARED_STEPS = 120
 """Orders that it tries where some dozens are."""
 STEPS = 1500
 """Orders that it tries for the plan that is written: a second or two."""
@@ -50,58 +52,102 @@ def place_blocks(
         return Offsets((), 0)
     extents = [block.extent_bytes for block in blocks]
     upwards = _forbidden(graph, blocks, leads)
-    downwards = [
-        {other: [(extents[other] - extents[one] - high, extents[other] - extents[one] - low) for low, high in pair]
-         for other, pair in row.items()}
-        for one, row in enumerate(upwards)
-    ]  # fmt: skip
-    best: Offsets | None = None
-    for is_upward, bounds in ((True, upwards), (False, downwards)):
-        found, head = _search(blocks, extents, bounds, steps if len(blocks) <= MAX_BLOCKS else 0)
-        if best is None or head < best.head_bytes:
-            start = found if is_upward else [head - extent - at for extent, at in zip(extents, found, strict=True)]
-            best = Offsets(tuple(start), head)
-    assert best is not None
+    bound = _bound(blocks, extents, upwards)
+    steps = steps if len(blocks) <= MAX_BLOCKS else 0
+    found, head = _search(blocks, extents, upwards, bound, steps)
+    best = Offsets(tuple(found), head)
+    if head > bound:
+        downwards = [
+            {other: [(extents[other] - extents[one] - high, extents[other] - extents[one] - low) for low, high in pair]
+             for other, pair in row.items()}
+            for one, row in enumerate(upwards)
+        ]  # fmt: skip
+        found, head = _search(blocks, extents, downwards, bound, steps)
+        if head < best.head_bytes:
+            best = Offsets(tuple(head - extent - at for extent, at in zip(extents, found, strict=True)), head)
     return best
 
 
 def _search(
-    blocks: Sequence[Block], extents: Sequence[int], bounds: Sequence[Mapping[int, Sequence[Interval]]], steps: int
+    blocks: Sequence[Block],
+    extents: Sequence[int],
+    bounds: Sequence[Mapping[int, Sequence[Interval]]],
+    bound: int,
+    steps: int,
 ) -> tuple[list[int], int]:
-    """(offsets, head) of the best order found."""
+    """(offsets, head) of the best order found; the bound ends the search."""
 
     def head_of(order: Sequence[int]) -> tuple[list[int], int]:
         offsets = first_fit(order, bounds)
-        return offsets, max(offset + extent for offset, extent in zip(offsets, extents, strict=True))
+        return offsets, max(map(add, offsets, extents))
 
-    best_order, (best, head) = min(((order, head_of(order)) for order in _orders(blocks)), key=lambda one: one[1][1])
-    order, current = list(best_order), head
-    offsets = best
-    bound = _bound(extents, bounds)
+    order: list[int] = []
+    best, head = list[int](), 1 << 62
+    for start in _orders(blocks):
+        tried, size = head_of(start)
+        if size < head:
+            order, best, head = start, tried, size
+            if head <= bound:
+                return best, head
+    offsets, current = best, head
     draw = random.Random(SEED)
     for _ in range(steps):
-        if head == bound:
-            break
         changed = _changed(order, offsets, extents, current, draw)
         tried, size = head_of(changed)
         if size <= current:
             order, offsets, current = changed, tried, size
             if size < head:
                 best, head = tried, size
+                if head <= bound:
+                    break
     return best, head
 
 
-def _bound(extents: Sequence[int], bounds: Sequence[Mapping[int, Sequence[Interval]]]) -> int:
-    """No head is lower: what the largest block needs, or two that live at one time."""
+def _bound(blocks: Sequence[Block], extents: Sequence[int], bounds: Sequence[Mapping[int, Sequence[Interval]]]) -> int:
+    """No head is lower: what the largest block needs, or two that live at one time; or all that do, less what pairs of
+    them may share."""
     lowest = max(extents)
+    shared: list[tuple[int, int, int]] = []  # (bytes, first scope, last scope)
     for one, row in enumerate(bounds):
-        for other, pair in row.items():
-            # the differences nearest to each forbidden interval, and none at all
-            ends = (0, *(end // ALIGNMENT_BYTES * ALIGNMENT_BYTES for low, high in pair for end in (low, align(high))))
-            allowed = (end for end in ends if all(not low < end < high for low, high in pair))
-            heads = (max(extents[one] + max(end, 0), extents[other] + max(-end, 0)) for end in allowed)
-            lowest = max(lowest, min(heads))
-    return lowest
+        for other in range(one):
+            first = max(blocks[one].first, blocks[other].first)
+            last = min(blocks[one].last, blocks[other].last)
+            if first > last:
+                continue
+            height = _least_height(extents[one], extents[other], row.get(other, ()))
+            lowest = max(lowest, height)
+            if height < extents[one] + extents[other]:
+                shared.append((extents[one] + extents[other] - height, first, last))
+    live = [0] * (max(block.last for block in blocks) + 2)
+    for extent, block in zip(extents, blocks, strict=True):
+        for first, last, size in _live_bytes(block, extent):
+            live[first] += size
+            live[last + 1] -= size
+    for size, first, last in shared:
+        live[first] -= size
+        live[last + 1] += size
+    return max(lowest, *accumulate(live))
+
+
+def _least_height(one: int, other: int, forbidden: Sequence[Interval]) -> int:
+    """Of two blocks together: at the differences nearest to each forbidden interval, or at none."""
+    ends = (0, *(end // ALIGNMENT_BYTES * ALIGNMENT_BYTES for low, high in forbidden for end in (low, align(high))))
+    allowed = (end for end in ends if all(not low < end < high for low, high in forbidden))
+    return min(max(one + max(end, 0), other + max(-end, 0)) for end in allowed)
+
+
+def _live_bytes(block: Block, extent: int) -> Iterator[tuple[int, int, int]]:
+    """(first scope, last scope, bytes of the block that live in them at least)"""
+    if len(block.members) == 1:
+        yield block.first, block.last, extent
+        return
+    for scope in range(block.first, block.last + 1):
+        end = covered = 0
+        for place, at in sorted(block.members, key=itemgetter(1)):
+            if place.first <= scope <= place.last:
+                covered += max(0, at + place.size_bytes - max(at, end))
+                end = max(end, at + place.size_bytes)
+        yield scope, scope, covered
 
 
 def _changed(
@@ -120,18 +166,19 @@ def first_fit(order: Sequence[int], bounds: Sequence[Mapping[int, Sequence[Inter
     """Each block at the lowest offset that those before it in the order allow."""
     offsets: list[int] = [-1] * len(order)
     for one in order:
-        taken = sorted(
-            (offsets[other] + low, offsets[other] + high)
-            for other, pair in bounds[one].items()
-            if offsets[other] >= 0
-            for low, high in pair
-        )
+        taken: list[Interval] = []
+        for other, pair in bounds[one].items():
+            start = offsets[other]
+            if start >= 0:
+                for low, high in pair:
+                    taken.append((start + low, start + high))
+        taken.sort()
         lowest = 0
         for low, high in taken:
             if low >= lowest:
                 break
             if high > lowest:
-                lowest = align(high)
+                lowest = -(-high // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
         offsets[one] = lowest
     return offsets
 

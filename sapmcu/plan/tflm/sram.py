@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.memory import ArenaUse, Technique
-from sapmcu.plan.tflm.band_search import find_bandings
+from sapmcu.plan.tflm.band_search import BandSearch
 from sapmcu.plan.tflm.bands import Banding, banded, even_rows
 from sapmcu.plan.tflm.layout import plan_layout, with_offsets
 from sapmcu.plan.tflm.offsets import COMPARED_STEPS, STEPS
@@ -22,7 +22,9 @@ MAX_OPS, MAX_BANDED_OPS = 400, 150
 KEPT_BANDED = 3
 """Plans with bands that are offered: should the best fail when it is run, the next is tried."""
 REFINEMENTS = 40
-"""Neighbours of the best plan with bands that are laid out."""
+"""Neighbours of the best plan with bands that are tried."""
+SLACK = 200
+"""A plan is laid out whole if its estimate is below the best one and a 200th of it: estimates may be a little high."""
 
 
 @dataclass(frozen=True)
@@ -75,33 +77,40 @@ def _laid_out(
 
 def _banded_plans(graph: Graph, target: Target, max_extra_macs: int, below_bytes: int) -> list[SramPlan]:
     """The best few below a size, the best last."""
+    search = BandSearch(graph, target, max_extra_macs)
     found: dict[tuple[Banding, ...], SramPlan | None] = {}
 
     def ranked() -> list[SramPlan]:
         within = [plan for plan in found.values() if plan is not None and plan.extra_macs <= max_extra_macs]
         return sorted(within, key=lambda plan: (plan.arena_bytes, plan.extra_macs, plan.bandings))
 
-    def consider(bandings: tuple[Banding, ...]) -> None:
-        found[bandings] = _laid_out(graph, target, Technique.BANDS, bandings, COMPARED_STEPS)
+    def consider(bandings: tuple[Banding, ...], estimate: int | None) -> bool:
+        """Lay it out if it may beat the best one."""
+        least = min([below_bytes, *(plan.arena_bytes for plan in ranked()[:1])])
+        is_hopeful = estimate is not None and estimate < least + least // SLACK
+        if is_hopeful:
+            found[bandings] = _laid_out(graph, target, Technique.BANDS, bandings, COMPARED_STEPS)
+        return is_hopeful
 
-    for bandings in find_bandings(graph, target, max_extra_macs):
-        consider(bandings)
+    for bandings, estimate in search.combinations():
+        if not consider(bandings, estimate):
+            break
     best: tuple[Banding, ...] = ()
-    left = REFINEMENTS
+    left, tried = REFINEMENTS, set(found)
     while left and ranked() and ranked()[0].bandings != best:
         best = ranked()[0].bandings
-        tried = [one for one in _neighbours(best) if one and one not in found]
-        for bandings in tried[:left]:
-            consider(bandings)
-        left -= min(left, len(tried))
+        neighbours = [one for one in _neighbours(best) if one and one not in tried][:left]
+        left -= len(neighbours)
+        tried |= set(neighbours)
+        for bandings in neighbours:
+            consider(bandings, search.estimate(bandings))
     kinds: dict[tuple[tuple[int, int, int], ...], tuple[Banding, ...]] = {}
     for plan in ranked():
         kinds.setdefault(tuple((one.first, one.last, len(one.rows)) for one in plan.bandings), plan.bandings)
-    candidates = list(kinds.values())[: 2 * KEPT_BANDED]
-    laid_out = [_laid_out(graph, target, Technique.BANDS, bandings) for bandings in candidates]
+    laid_out = [_laid_out(graph, target, Technique.BANDS, bandings) for bandings in list(kinds.values())[:KEPT_BANDED]]
     better = [plan for plan in laid_out if plan is not None and plan.arena_bytes < below_bytes]
     better.sort(key=lambda plan: (plan.arena_bytes, plan.extra_macs, plan.bandings))
-    return better[:KEPT_BANDED][::-1]
+    return better[::-1]
 
 
 def _neighbours(bandings: Sequence[Banding]) -> Iterator[tuple[Banding, ...]]:
