@@ -51,34 +51,6 @@ class Block:
         return sum(part.size_bytes * (part.last - part.first + 1) for part in self.parts)
 
 
-class _Arena:
-    """Parts that have a place already, as columns."""
-
-    def __init__(self, capacity: int) -> None:
-        self.count = 0
-        self.columns = np.zeros((4, capacity), np.int64)
-
-    def lowest(self, block: Block) -> int:
-        """The lowest free offset for a block."""
-        start, end, first, last = self.columns[:, : self.count]
-        taken: list[Array] = []
-        for part in block.parts:
-            meets = np.flatnonzero((first <= part.last) & (last >= part.first))
-            # block and part overlap where the block's offset lies strictly between these
-            taken.append(np.stack([start[meets] - part.end, end[meets] - part.offset_bytes]))
-        lows, highs = np.concatenate(taken, 1)
-        order = np.argsort(lows, kind="stable")
-        reached = np.maximum.accumulate(np.concatenate([[0], highs[order]]))
-        candidates = -(-reached // block.alignment) * block.alignment
-        limits = np.concatenate([lows[order], [np.iinfo(np.int64).max]])
-        return int(candidates[np.argmax(candidates <= limits)])
-
-    def put(self, block: Block, offset: int) -> None:
-        for part in block.parts:
-            self.columns[:, self.count] = offset + part.offset_bytes, offset + part.end, part.first, part.last
-            self.count += 1
-
-
 @dataclass(frozen=True, slots=True)
 class Placement:
     """offset_bytes: of each block."""
@@ -188,22 +160,78 @@ def _squeaky_wheel(
 
 
 class _FirstFit:
-    """Blocks at the lowest free places, one after the other. Orders that begin alike have these places in common."""
+    """Blocks at the lowest free places, one after the other. Orders that begin alike have these places in common.
+
+    Which blocks live at one time is found once, as very many orders are tried. alone: of each block of one part, the
+    others of one part that it meets. pairs: of each block (other, low, high), where one of the two has more parts: the
+    offset must not lie strictly between the other's + low and + high.
+    """
 
     def __init__(self, blocks: Sequence[Block]) -> None:
-        self.blocks = blocks
-        self.arena = _Arena(sum(len(block.parts) for block in blocks))
+        self.sizes = [block.size_bytes for block in blocks]
+        self.alignments = [block.alignment for block in blocks]
+        self.alone: list[list[int]] = []
+        self.pairs: list[list[tuple[int, int, int]]] = []
+        columns = _Columns(blocks)
+        for block in blocks:
+            alone, pairs = columns.meeting(block)
+            self.alone.append(alone)
+            self.pairs.append(pairs)
         self.order: list[int] = []
         self.offsets = [0] * len(blocks)
+        self.ends = [0] * len(blocks)  # 0: has no place yet
 
     def run(self, order: list[int]) -> tuple[int, ...]:
         """The offset of each block."""
         common = 0
         while common < len(self.order) and self.order[common] == order[common]:
             common += 1
-        self.arena.count = sum(len(self.blocks[index].parts) for index in order[:common])
         for index in order[common:]:
-            self.offsets[index] = self.arena.lowest(self.blocks[index])
-            self.arena.put(self.blocks[index], self.offsets[index])
+            self.ends[index] = 0
+        for index in order[common:]:
+            self.offsets[index] = self.lowest(index)
+            self.ends[index] = self.offsets[index] + self.sizes[index]
         self.order = order
         return tuple(self.offsets)
+
+    def lowest(self, index: int) -> int:
+        """The lowest free offset for a block."""
+        offsets, ends, size, alignment = self.offsets, self.ends, self.sizes[index], self.alignments[index]
+        taken = [(offsets[other] - size, ends[other]) for other in self.alone[index] if ends[other]]
+        for other, low, high in self.pairs[index]:
+            if ends[other]:
+                taken.append((offsets[other] + low, offsets[other] + high))
+        taken.sort()
+        lowest = 0
+        for low, high in taken:
+            if low >= lowest:
+                break
+            if high > lowest:
+                lowest = -(-high // alignment) * alignment
+        return lowest
+
+
+class _Columns:
+    """The parts of all blocks, as columns."""
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = blocks
+        parts = [(index, part) for index, block in enumerate(blocks) for part in block.parts]
+        self.owners = [index for index, _ in parts]
+        self.parts = [part for _, part in parts]
+        self.first = np.array([part.first for part in self.parts])
+        self.last = np.array([part.last for part in self.parts])
+
+    def meeting(self, block: Block) -> tuple[list[int], list[tuple[int, int, int]]]:
+        """Of _FirstFit, alone and pairs of one block."""
+        alone, pairs = list[int](), list[tuple[int, int, int]]()
+        for part in block.parts:
+            for number in np.flatnonzero((self.first <= part.last) & (self.last >= part.first)).tolist():
+                other, its = self.owners[number], self.parts[number]
+                if self.blocks[other] is block:
+                    continue
+                if len(block.parts) == 1 == len(self.blocks[other].parts):
+                    alone.append(other)
+                else:
+                    pairs.append((other, its.offset_bytes - part.end, its.end - part.offset_bytes))
+        return alone, pairs
