@@ -124,9 +124,10 @@ class _Found:
 def _search(blocks: Sequence[Block], starts: Sequence[Start], bound: int) -> _Found:
     """The best of the tries; the bound ends it."""
     passes = max(min(MAX_PASSES, MAX_PLACED // len(blocks)) // len(starts), 1)
+    fit = _FirstFit(blocks)
     best: _Found | None = None
     for start, step in starts:
-        for found in _squeaky_wheel(blocks, start, step, bound, passes):
+        for found in _squeaky_wheel(fit, start, step, bound, passes):
             if best is None or found.size_bytes < best.size_bytes:
                 best = found
             if best.size_bytes <= bound:
@@ -135,9 +136,7 @@ def _search(blocks: Sequence[Block], starts: Sequence[Start], bound: int) -> _Fo
     return best
 
 
-def _squeaky_wheel(
-    blocks: Sequence[Block], start: Sequence[int], step: float, bound: int, passes: int
-) -> Iterator[_Found]:
+def _squeaky_wheel(fit: _FirstFit, start: Sequence[int], step: float, bound: int, passes: int) -> Iterator[_Found]:
     """First fit again and again; what lay too high goes earlier the next time.
 
     Too high is above the middle of the bound and the best so far. Source: Joslin and Clements, "Squeaky Wheel"
@@ -145,12 +144,11 @@ def _squeaky_wheel(
     """
     rank = {index: number for number, index in enumerate(start)}
     score = {index: float(number) for index, number in rank.items()}
-    fit = _FirstFit(blocks)
     best: int | None = None
     for _ in range(passes):
         order = sorted(start, key=lambda index: (score[index], rank[index]))
         offsets = fit.run(order)
-        ends = [offset + block.size_bytes for offset, block in zip(offsets, blocks, strict=True)]
+        ends = fit.ends
         yield _Found(max(ends), order, offsets)
         best = max(ends) if best is None else min(best, max(ends))
         front = min(score.values())

@@ -7,7 +7,7 @@ from sapmcu.ir.graph import Graph
 
 
 def part_of(graph: Graph, first: int, last: int) -> Graph:
-    """Ops first..last. What lives into them is an input, what lives on behind them an output; both, what they only pass.
+    """Ops first..last. What lives into them is an input, what lives on behind them an output, what only passes is both.
 
     So live ranges are the graph's, cut off at both ends. Names and order of tensors stay.
     """

@@ -23,32 +23,41 @@ KEPT_BANDED = 3
 """Plans with bands that are offered: should the best fail when it is run, the next is tried."""
 REFINEMENTS = 40
 """Neighbours of the best plan with bands that are tried."""
+PRICE = 0.25
+"""Of MACs, in SRAM: each percent more of them must save a quarter of a percent of the arena."""
 SLACK = 200
 """A plan is laid out whole if its estimate is below the best one and a 200th of it: estimates may be a little high."""
 
 
 @dataclass(frozen=True)
 class SramPlan:
-    """A graph that computes the same, with offsets in its metadata, and the arena that it needs. extra_macs: beside
-    those of the graph without bands. technique: the last of those used."""
+    """A graph that computes the same, with offsets in its metadata, and the arena that it needs. macs: of the graph
+    without bands; extra_macs: beside them. technique: the last of those used."""
 
     graph: Graph
     use: ArenaUse
     technique: Technique
-    extra_macs: int
+    macs: int
+    extra_macs: int = 0
     bandings: tuple[Banding, ...] = ()
 
     @property
     def arena_bytes(self) -> int:
         return self.use.required_bytes
 
+    @property
+    def weight(self) -> float:
+        """By which plans are compared: SRAM, and what its MACs cost."""
+        return self.arena_bytes * (1 + PRICE * self.extra_macs / max(self.macs, 1))
+
 
 def plan_sram(graph: Graph, target: Target, max_extra_macs: float) -> tuple[SramPlan, ...]:
-    """Plans from TFLM's own, first, to that with the least arena, each better than all before it of another technique.
+    """Plans from TFLM's own, first, to the best one, each better than all before it of another technique.
 
-    max_extra_macs: as a fraction of the graph's. Every plan has been followed byte by byte (shadow.py).
+    Better is less arena, unless it takes many more MACs for few bytes: the least weight. max_extra_macs: as a fraction
+    of the graph's. Every plan has been followed byte by byte (shadow.py).
     """
-    plans = [SramPlan(graph, predict_arena(graph, target), Technique.NONE, 0)]
+    plans = [SramPlan(graph, predict_arena(graph, target), Technique.NONE, graph_macs(graph))]
     if plans[0].use.unknown_ops or len(graph.ops) > MAX_OPS:
         return tuple(plans)
     for technique in (Technique.OFFSETS, Technique.OVERLAP):
@@ -56,7 +65,7 @@ def plan_sram(graph: Graph, target: Target, max_extra_macs: float) -> tuple[Sram
         if made is not None and made.arena_bytes < plans[-1].arena_bytes:
             plans.append(made)
     if len(graph.ops) <= MAX_BANDED_OPS:
-        plans += _banded_plans(graph, target, int(max_extra_macs * graph_macs(graph)), plans[-1].arena_bytes)
+        plans += _banded_plans(graph, target, int(max_extra_macs * plans[0].macs), plans[-1].arena_bytes)
     for plan in plans[1:]:
         verify_layout(plan.graph, target)
     return tuple(plans)
@@ -71,8 +80,8 @@ def _laid_out(
         return None
     layout = plan_layout(made, target, may_overlap=technique is not Technique.OFFSETS, steps=steps)
     planned = with_offsets(made, layout.offset_bytes)
-    extra_macs = graph_macs(made) - graph_macs(graph)
-    return SramPlan(planned, predict_arena(planned, target), technique, extra_macs, bandings)
+    macs = graph_macs(graph)
+    return SramPlan(planned, predict_arena(planned, target), technique, macs, graph_macs(made) - macs, bandings)
 
 
 def _banded_plans(graph: Graph, target: Target, max_extra_macs: int, below_bytes: int) -> list[SramPlan]:
@@ -82,12 +91,12 @@ def _banded_plans(graph: Graph, target: Target, max_extra_macs: int, below_bytes
 
     def ranked() -> list[SramPlan]:
         within = [plan for plan in found.values() if plan is not None and plan.extra_macs <= max_extra_macs]
-        return sorted(within, key=lambda plan: (plan.arena_bytes, plan.extra_macs, plan.bandings))
+        return sorted(within, key=lambda plan: (plan.weight, plan.bandings))
 
     def consider(bandings: tuple[Banding, ...], estimate: int | None) -> bool:
         """Lay it out if it may beat the best one."""
-        least = min([below_bytes, *(plan.arena_bytes for plan in ranked()[:1])])
-        is_hopeful = estimate is not None and estimate < least + least // SLACK
+        least = min([below_bytes, *(plan.weight for plan in ranked()[:1])])
+        is_hopeful = estimate is not None and estimate < least + least / SLACK
         if is_hopeful:
             found[bandings] = _laid_out(graph, target, Technique.BANDS, bandings, COMPARED_STEPS)
         return is_hopeful
@@ -104,12 +113,13 @@ def _banded_plans(graph: Graph, target: Target, max_extra_macs: int, below_bytes
         tried |= set(neighbours)
         for bandings in neighbours:
             consider(bandings, search.estimate(bandings))
-    kinds: dict[tuple[tuple[int, int, int], ...], tuple[Banding, ...]] = {}
+    kinds: dict[tuple[tuple[int, int, int], ...], SramPlan] = {}
     for plan in ranked():
-        kinds.setdefault(tuple((one.first, one.last, len(one.rows)) for one in plan.bandings), plan.bandings)
-    laid_out = [_laid_out(graph, target, Technique.BANDS, bandings) for bandings in list(kinds.values())[:KEPT_BANDED]]
-    better = [plan for plan in laid_out if plan is not None and plan.arena_bytes < below_bytes]
-    better.sort(key=lambda plan: (plan.arena_bytes, plan.extra_macs, plan.bandings))
+        kinds.setdefault(tuple((one.first, one.last, len(one.rows)) for one in plan.bandings), plan)
+    kept = list(kinds.values())[:KEPT_BANDED]
+    made = [_laid_out(graph, target, Technique.BANDS, plan.bandings) for plan in kept[:1]]
+    better = [plan for plan in (*made, *kept[1:]) if plan is not None and plan.weight < below_bytes]
+    better.sort(key=lambda plan: (plan.weight, plan.bandings))
     return better[::-1]
 
 
