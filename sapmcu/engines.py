@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from sapmcu.boards.fit import least_board
-from sapmcu.emit.tflite import write_tflite
+from sapmcu.boards.fit import fitting_boards
 from sapmcu.errors import UserError
 from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Graph
-from sapmcu.ir.memory import EngineSram, Optimize, ParetoPoint
+from sapmcu.ir.memory import EngineSram, Optimize, ParetoPoint, SramSavings, Technique
 from sapmcu.lower.graph import lower_graph
-from sapmcu.plan.rows import CascadeOptions, plan_cascades
+from sapmcu.plan.rows import CascadeOptions, cascade_front, plan_cascades
 from sapmcu.plan.tflm.predict import predict_arena
 from sapmcu.plan.tflm.target import Target
 from sapmcu.run.vectors import make_inputs
@@ -23,24 +23,51 @@ VECTORS = 2
 """Inputs on which a plan for TFLM is tried: only what is written to a file is proven on more."""
 EXTRA_MACS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 """Limits at which the front of SRAM against MACs is asked for, as shares of the model's MACs."""
+TECHNIQUES = {
+    Technique.OFFSETS: "better offsets",
+    Technique.OVERLAP: "results over operands",
+    Technique.BANDS: "bands of rows",
+}
 
 
-def engine_sram(graph: Graph, native: Graph, target: Target, progress: Progress) -> tuple[EngineSram, ...]:
-    """graph: for TFLM, as convert rewrites it; native: for the native engine."""
-    flash_bytes = len(write_tflite(graph))
+@dataclass(frozen=True)
+class Compared:
+    """graph: for TFLM, as convert rewrites it; native: for the native engine. flash_bytes: of the model, and of it with
+    TFLM. savings: of TFLM, where they are known already."""
 
-    def row(name: str, arena_bytes: int, macs: int) -> EngineSram:
-        return EngineSram(name, arena_bytes, macs - graph_macs(graph), least_board(arena_bytes, flash_bytes))
+    graph: Graph
+    native: Graph
+    target: Target
+    model_bytes: int
+    tflm_flash_bytes: int
+    savings: SramSavings | None = None
 
-    return tuple(row(*one) for one in (*_tflm(graph, target, progress), *_native(native, progress)))
+
+def engine_sram(compared: Compared, progress: Progress) -> tuple[EngineSram, ...]:
+    """From TFLM as it plans today to the native engine with its input by rows."""
+    ways = [
+        (list(_tflm(compared, progress)), compared.tflm_flash_bytes),
+        (list(_native(compared.native, progress)), compared.model_bytes),
+    ]
+    rows = []
+    for engine, flash_bytes in ways:
+        before = None
+        for name, arena_bytes, extra_macs in engine:
+            saved = 0 if before is None else before - arena_bytes
+            rows.append(EngineSram(name, arena_bytes, saved, extra_macs, fitting_boards(arena_bytes, flash_bytes)))
+            before = arena_bytes
+    return tuple(rows)
 
 
-def _tflm(graph: Graph, target: Target, progress: Progress) -> Iterator[tuple[str, int, int]]:
-    yield f"TFLM, {target.kernels.value}", predict_arena(graph, target).required_bytes, graph_macs(graph)
-    wish = SramWish(Optimize.SRAM, MAX_EXTRA_MACS, 0)
-    planned = optimize_tflm(graph, target, wish, make_inputs(graph, (), VECTORS), progress).graph
-    if planned is not graph:
-        yield "TFLM, optimised", predict_arena(planned, target).required_bytes, graph_macs(planned)
+def _tflm(compared: Compared, progress: Progress) -> Iterator[tuple[str, int, int]]:
+    """(name, bytes of arena, extra MACs)"""
+    graph, target, savings = compared.graph, compared.target, compared.savings
+    yield f"TFLM, {target.kernels.value}", predict_arena(graph, target).required_bytes, 0
+    if savings is None:
+        wish = SramWish(Optimize.SRAM, MAX_EXTRA_MACS, 0)
+        savings = optimize_tflm(graph, target, wish, make_inputs(graph, (), VECTORS), progress).savings
+    for step in () if savings is None else savings.steps[1:]:
+        yield f"TFLM, {TECHNIQUES[step.technique]}", step.arena_bytes, step.extra_macs
 
 
 def _native(graph: Graph, progress: Progress) -> Iterator[tuple[str, int, int]]:
@@ -49,20 +76,22 @@ def _native(graph: Graph, progress: Progress) -> Iterator[tuple[str, int, int]]:
     except UserError as error:
         progress(f"note: not on the native engine: {error.message}")
         return
-    yield "native, op after op", whole.plan.arena_bytes, graph_macs(graph)
+    yield "native, op after op", whole.plan.arena_bytes, 0
     progress("planning the native engine's arena")
     for name, by_rows in (("native, by rows", False), ("native, input by rows", True)):
         plan = plan_cascades(graph, whole.steps, CascadeOptions(by_rows))
-        yield name, plan.arena_bytes, plan.macs
+        yield name, plan.arena_bytes, plan.macs - graph_macs(graph)
 
 
 def pareto_front(graph: Graph, progress: Progress) -> tuple[ParetoPoint, ...]:
-    """Of the native engine: each plan needs less SRAM than all with fewer MACs. Raises: UserError."""
-    steps, macs = lower_graph(graph).steps, graph_macs(graph)
-    front: list[ParetoPoint] = []
-    for limit in EXTRA_MACS:
-        progress(f"planning with {limit:.0%} more MACs at the most")
-        plan = plan_cascades(graph, steps, CascadeOptions(max_extra_macs=limit))
-        if not front or plan.arena_bytes < front[-1].arena_bytes:
-            front.append(ParetoPoint(plan.arena_bytes, plan.macs - macs))
-    return tuple(front)
+    """Of the native engine: each plan needs less SRAM than all with fewer MACs; empty where it can't run the graph."""
+    try:
+        steps = lower_graph(graph).steps
+    except UserError:
+        return ()
+    macs, points = graph_macs(graph), list[ParetoPoint]()
+    for is_by_rows in (False, True):
+        progress(f"planning with up to {EXTRA_MACS[-1]:.0%} more MACs{', input by rows' if is_by_rows else ''}")
+        plans = cascade_front(graph, steps, is_by_rows, EXTRA_MACS)
+        points += [ParetoPoint(plan.arena_bytes, plan.macs - macs, is_by_rows) for plan in plans]
+    return tuple(points)

@@ -13,13 +13,13 @@ import numpy as np
 
 from sapmcu import __version__
 from sapmcu.boards.board import Board, load_board
-from sapmcu.boards.fit import board_fit, check_fit
+from sapmcu.boards.fit import board_fit, board_rooms, check_fit
 from sapmcu.boards.placement import largest_arena_bytes
 from sapmcu.emit.directory import check_target, write_directory
 from sapmcu.emit.firmware import Deployment, emit_firmware
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.tflite import write_tflite
-from sapmcu.engines import engine_sram, pareto_front
+from sapmcu.engines import Compared, engine_sram, pareto_front
 from sapmcu.errors import UserError
 from sapmcu.execution import check_execution, executor, tracer
 from sapmcu.frontends.source import load_source
@@ -78,6 +78,7 @@ class ConvertOptions:
     optimize: str = Optimize.AUTO
     max_extra_macs: float | None = None
     input_rows: bool = False
+    pareto: bool = False
     dump_ir: Path | None = None
     command: str = ""
 
@@ -109,6 +110,8 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         dump(tflm.graph, options.dump_ir, f"{len(rewrites) + 2}-tflm")
     model = write_tflite(tflm.graph)
     memory = replace(plan_memory(tflm.graph, len(model), target), savings=tflm.savings)
+    compared = Compared(graph, native, target, memory.model_bytes, memory.flash_bytes, tflm.savings)
+    memory = with_engines(memory, compared, progress, pareto=options.pareto)
     program, reason = plan_native(
         native, NativeWish(optimize, options.max_extra_macs, largest_arena_bytes(board), options.input_rows)
     )
@@ -318,6 +321,16 @@ def warnings(samples: Samples | None, graph: Graph, memory: MemoryReport) -> tup
     return (*found, *memory.notes)
 
 
+def with_engines(report: MemoryReport, compared: Compared, progress: Progress, *, pareto: bool) -> MemoryReport:
+    """The report with both engines side by side. pareto: with the native engine's front, too."""
+    return replace(
+        report,
+        engines=engine_sram(compared, progress),
+        boards=board_rooms(),
+        pareto=pareto_front(compared.native, progress) if pareto else (),
+    )
+
+
 def memory(
     path: Path, board: str | None, kernels: str, progress: Progress, *, pareto: bool = False
 ) -> tuple[MemoryReport, Fit | None]:
@@ -344,9 +357,6 @@ def memory(
     if is_full_int8(graph):
         rewritten, _ = order_graph(rewrite(graph)[0])
         native = native_graph(rewritten)[0]
-        report = replace(
-            report,
-            engines=engine_sram(rewritten, native, target, progress),
-            pareto=pareto_front(native, progress) if pareto else (),
-        )
+        compared = Compared(rewritten, native, target, report.model_bytes, report.flash_bytes)
+        report = with_engines(report, compared, progress, pareto=pareto)
     return report, None if chosen is None else board_fit(chosen, report)

@@ -81,9 +81,11 @@ def first_proven(
 
 
 def _preferred(plans: Sequence[SramPlan], wish: SramWish) -> list[SramPlan]:
-    """The least SRAM first; for AUTO the fewest MACs first of those that fit, none where none does."""
+    """The least weight first, of those that fit if some do; for AUTO the fewest MACs first of those that fit, none
+    where none does."""
     if wish.optimize is Optimize.SRAM:
-        return list(reversed(plans))
+        best_first = plans[::-1]
+        return sorted(best_first, key=lambda plan: plan.arena_bytes > wish.room_bytes)
     fitting = [plan for plan in plans if plan.arena_bytes <= wish.room_bytes]
     return sorted(fitting, key=lambda plan: (plan.extra_macs, plan.arena_bytes))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from sapmcu.boards.board import Board, all_boards
 from sapmcu.boards.placement import arena_room_bytes, largest_arena_bytes
 from sapmcu.errors import UserError
-from sapmcu.ir.memory import Fit, MemoryReport
+from sapmcu.ir.memory import BoardRoom, Fit, MemoryReport
 
 SHOWN_BOARDS = 3
 
@@ -43,23 +43,21 @@ def check_fit(fit: Fit, memory: MemoryReport, other_way: str = "") -> None:
     raise UserError(f"{memory.model} needs {' and '.join(sentences)}", details=details, hint=hint)
 
 
-def least_board(arena_bytes: int, flash_bytes: int) -> str | None:
-    """The board with the least SRAM that has room for both."""
-    return next(iter(_fitting_boards(arena_bytes, flash_bytes)), None)
+def board_rooms() -> tuple[BoardRoom, ...]:
+    """The boards of the list, least SRAM first."""
+    boards = sorted(all_boards(), key=lambda board: (board.sram_bytes, board.name))
+    return tuple(BoardRoom(board.name, largest_arena_bytes(board), board.flash_bytes) for board in boards)
 
 
-def _fitting_boards(arena_bytes: int, flash_bytes: int) -> list[str]:
+def fitting_boards(arena_bytes: int, flash_bytes: int) -> tuple[str, ...]:
     """Names of the boards with room for both, least SRAM first."""
-    fitting = [
-        board
-        for board in all_boards()
-        if largest_arena_bytes(board) >= arena_bytes and board.flash_bytes >= flash_bytes
-    ]
-    return [board.name for board in sorted(fitting, key=lambda board: (board.sram_bytes, board.name))]
+    return tuple(
+        room.name for room in board_rooms() if room.arena_bytes >= arena_bytes and room.flash_bytes >= flash_bytes
+    )
 
 
 def _other_boards(arena_bytes: int, flash_bytes: int) -> str:
-    fitting = _fitting_boards(arena_bytes, flash_bytes)
+    fitting = fitting_boards(arena_bytes, flash_bytes)
     if not fitting:
         return "no board that sapmcu knows is large enough; take a smaller input or a narrower network"
     return f"--board {' or '.join(fitting[:SHOWN_BOARDS])} has room"

@@ -67,13 +67,20 @@ def fraction(ctx: click.Context, param: click.Parameter, value: str | None) -> f
     "--max-extra-macs",
     callback=fraction,
     metavar="PERCENT",
-    help="How many more MACs less SRAM may cost: some rows are computed twice. Default: 15% for TFLM; for the native "
-    "engine 0% with sram, what the board needs with auto.",
+    help="How many more MACs less SRAM may cost: some rows are computed twice. Default: 15% for TFLM, where each "
+    "percent must save a quarter of a percent of the arena; for the native engine 0% with sram, what the board needs "
+    "with auto.",
 )
 @click.option(
     "--input-rows",
     is_flag=True,
     help="The application pushes the native engine's input row by row, as a camera does: it never lies in SRAM whole.",
+)
+@click.option(
+    "--pareto",
+    is_flag=True,
+    help="Plan the native engine with more and more MACs, too, and draw in report.html what less SRAM costs. Takes "
+    "seconds to minutes; without it the page shows the plans that take no more MACs.",
 )
 @click.option("--dump-ir", type=click.Path(path_type=Path), help="Write the graph after every pass here.")
 @JSON
@@ -91,7 +98,9 @@ def convert(as_json: bool, **options: Any) -> None:
 @MODEL
 @click.option("--board", help=BOARD_HELP)
 @KERNELS
-@click.option("--pareto", is_flag=True, help="Show what less SRAM on the native engine costs in MACs, too.")
+@click.option(
+    "--pareto", is_flag=True, help="Show what less SRAM on the native engine costs in MACs, too: seconds to minutes."
+)
 @JSON
 def memory(model: Path, board: str | None, kernels: str, pareto: bool, as_json: bool) -> None:
     """Show what MODEL (.tflite, or what convert reads) needs of SRAM and flash, op by op, before anything is built."""

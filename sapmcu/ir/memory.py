@@ -131,21 +131,38 @@ def largest_op(ops: Sequence[OpMemory]) -> OpMemory:
 class EngineSram:
     """One way to run the model. arena_bytes: to give, inputs and outputs in it (with inputs by rows, one row or a few).
 
-    extra_macs: beyond the model's. least_board: of the list, the one with the least SRAM that has room; None: none has.
+    saved_bytes: less than the way before it on the same engine. extra_macs: beyond the model's. boards: those of the
+    list that have room for arena and flash, least SRAM first.
     """
 
     name: str
     arena_bytes: int
+    saved_bytes: int
     extra_macs: int
-    least_board: str | None
+    boards: tuple[str, ...]
+
+    @property
+    def least_board(self) -> str | None:
+        """None: no board of the list has room."""
+        return next(iter(self.boards), None)
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRoom:
+    """What a board of the list has for an arena, in one piece, and for code and constants."""
+
+    name: str
+    arena_bytes: int
+    flash_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class ParetoPoint:
-    """A plan of the native engine that no other beats in both."""
+    """A plan of the native engine that no other with the same kind of input beats in both."""
 
     arena_bytes: int
     extra_macs: int
+    is_by_rows: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +183,10 @@ class MemoryReport:
     """Where the graph was planned for less SRAM: what that brought."""
     engines: tuple[EngineSram, ...] = ()
     """Both engines side by side; empty where nobody asked, or the model isn't int8."""
+    boards: tuple[BoardRoom, ...] = ()
+    """Of the list, least SRAM first; where engines are."""
     pareto: tuple[ParetoPoint, ...] = ()
-    """Where it was asked for, most SRAM first."""
+    """Where it was asked for: with the input in RAM, then by rows; each from most SRAM to least."""
 
     @property
     def peak(self) -> OpMemory:

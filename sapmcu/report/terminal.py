@@ -58,14 +58,23 @@ def render_memory(report: MemoryReport, fit: Fit | None, *, width: int | None = 
 def _engines(report: MemoryReport) -> Iterator[RenderableType]:
     """The engines side by side, and the front of SRAM against MACs; nothing where they were not asked for."""
     rows = [
-        (one.name, number(one.arena_bytes), _more(one.extra_macs, report.macs), one.least_board or "none of the list")
+        (
+            one.name,
+            number(one.arena_bytes),
+            number(one.saved_bytes) if one.saved_bytes else "",
+            _more(one.extra_macs, report.macs),
+            one.least_board or "none of the list",
+        )
         for one in report.engines
     ]
     if rows:
-        yield from (Text(), columns(("engine", "arena", "MACs", "least board"), rows, right=(1, 2), flexible=0))
-    front = [(number(one.arena_bytes), _more(one.extra_macs, report.macs)) for one in report.pareto]
-    if front:
-        yield from (Text(), columns(("native arena", "MACs"), front, right=(0, 1)))
+        headings = ("engine", "arena", "less", "MACs", "least board")
+        yield from (Text(), columns(headings, rows, right=(1, 2, 3), flexible=0))
+    for is_by_rows, heading in ((False, "native arena"), (True, "input by rows")):
+        points = [one for one in report.pareto if one.is_by_rows is is_by_rows]
+        if points:
+            front = [(number(one.arena_bytes), _more(one.extra_macs, report.macs)) for one in points]
+            yield from (Text(), columns((heading, "MACs"), front, right=(0, 1)))
 
 
 def _more(extra_macs: int, macs: int) -> str:

@@ -16,7 +16,7 @@ from sapmcu.plan.rows.assemble import Blocks, make_blocks
 from sapmcu.plan.rows.place import Placement, place
 from sapmcu.plan.rows.problem import Problem, Source, Store, make_problem
 from sapmcu.plan.rows.schedule import NO_LIMIT, Live, Segment
-from sapmcu.plan.rows.search import choices
+from sapmcu.plan.rows.search import choices, front_choices
 from sapmcu.plan.rows.verify import verify_cascades
 
 INTERFACE_ALIGNMENT = 8
@@ -49,8 +49,31 @@ def plan_cascades(graph: Graph, steps: Sequence[Step], options: CascadeOptions) 
         if options.sram_limit is not None and plan.arena_bytes <= options.sram_limit:
             break
     assert least is not None
-    verify_cascades(graph, steps, least)
-    return least
+    return _verified(graph, steps, least)
+
+
+def cascade_front(
+    graph: Graph, steps: Sequence[Step], by_rows: bool, extra_macs: Sequence[float]
+) -> Iterator[CascadePlan]:
+    """Plans with less and less SRAM and more and more MACs: the best one for each of these limits on extra MACs."""
+    source = Source(graph, {step.index: step.lowered for step in steps}, by_rows)
+    items, trailing_ops = source.items()
+    found: list[CascadePlan] = []
+    if not by_rows:
+        found.append(_Planner(graph, make_problem(source, items)).whole_plan(plan_arena(graph, steps)))
+    for choice in front_choices(source, items, [int(share * graph_macs(graph)) for share in extra_macs]):
+        plan = _Planner(graph, make_problem(source, choice.items, trailing_ops=trailing_ops)).plan(choice.segments)
+        if found and plan.arena_bytes >= found[-1].arena_bytes:
+            continue
+        if found and plan.macs > found[-1].macs:
+            yield _verified(graph, steps, found[-1])
+        found.append(plan)
+    yield _verified(graph, steps, found[-1])
+
+
+def _verified(graph: Graph, steps: Sequence[Step], plan: CascadePlan) -> CascadePlan:
+    verify_cascades(graph, steps, plan)
+    return plan
 
 
 def _plans(source: Source, steps: Sequence[Step], options: CascadeOptions) -> Iterator[CascadePlan]:

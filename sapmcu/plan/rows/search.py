@@ -48,7 +48,7 @@ def choices(source: Source, items: tuple[Item, ...], extra_macs: int, sram_limit
     yield Choice(items, fewest_steps(search.problem, edges, best))
     if extra_macs <= 0:
         return
-    search, best, edges, left = _with_copies(search, best, edges, extra_macs)
+    search, edges, best, left = _with_copies(search, best, edges, extra_macs, {})
     if sram_limit is not None:
         for share in ROOM:
             path = search.best_path(edges, int(sram_limit * share), left)
@@ -57,23 +57,51 @@ def choices(source: Source, items: tuple[Item, ...], extra_macs: int, sram_limit
     yield _in_strips(search, edges, best, left)
 
 
+def front_choices(source: Source, items: tuple[Item, ...], limits: Sequence[int]) -> Iterator[Choice]:
+    """For each limit on extra MACs, the lowest first, the choice of the lowest peak, where it is another one than for
+    the limit before. What the search has found out for one limit it knows for all.
+    """
+    if not items:
+        yield Choice((), ())
+        return
+    search = _Search(source, items, max(limits))
+    best, edges = lowest_peaks(search.live)
+    known: dict[object, tuple[_Search, int, Edges]] = {}
+    before: Choice | None = None
+    for limit in limits:
+        choice = Choice(items, fewest_steps(search.problem, edges, best))
+        if limit > 0:
+            choice = _in_strips(*_with_copies(search, best, edges, limit, known))
+        if choice != before:
+            yield choice
+        before = choice
+
+
 ROOM = (1.0, 0.97, 0.93, 0.88)
 """Peaks, as shares of the limit, that are tried: rows between rows need room, too."""
 
 
-def _with_copies(search: _Search, best: int, edges: Edges, extra_macs: int) -> tuple[_Search, int, Edges, int]:
-    """(search, lowest peak, its segments, MACs that are left) with what is worth computing twice."""
+def _with_copies(
+    search: _Search, best: int, edges: Edges, extra_macs: int, known: dict[object, tuple[_Search, int, Edges]]
+) -> tuple[_Search, Edges, int, int]:
+    """(search, its segments, lowest peak, MACs that are left) with what is worth computing twice.
+
+    known: searches among works with copies; new ones are added.
+    """
     for _ in range(MAX_COPIES):
         tried = [(search, best, edges)]
         for copied in with_copies(search.source, search.items, search.problem, best, extra_macs):
-            other = _Search(search.source, copied, extra_macs)
-            tried.append((other, *lowest_peaks(other.live)))
+            names = tuple((form.store, *(reads.store for reads in form.reads)) for one in copied for form in one.forms)
+            if names not in known:
+                other = _Search(search.source, copied, search.extra_macs)
+                known[names] = (other, *lowest_peaks(other.live))
+            tried.append(known[names])
         lowest = min(tried, key=lambda one: one[1])
         if lowest[0] is search:
             break
         extra_macs -= sum(map(item_macs, lowest[0].items)) - sum(map(item_macs, search.items))
         search, best, edges = lowest
-    return search, best, edges, extra_macs
+    return search, edges, best, extra_macs
 
 
 def _in_strips(search: _Search, edges: Edges, best: int, extra_macs: int) -> Choice:

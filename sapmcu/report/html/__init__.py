@@ -19,10 +19,13 @@ def render_html(result: Conversion, plans: Sequence[MemoryMap]) -> str:
     parts = [
         sections.cards(result),
         sections.warnings(result),
+        sections.engines(result.memory),
+        sections.pareto(result.memory),
         sections.maps(plans),
         sections.ops(result.memory),
         sections.savings(result.memory),
         sections.board(result),
+        sections.boards(result.memory),
         sections.accuracy(result),
         sections.rewrites(result),
         sections.origin(result),

@@ -4,16 +4,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from sapmcu.ir.conversion import Conversion, Rewrite
-from sapmcu.ir.memory import MemoryReport, OpMemory
+from sapmcu.ir.memory import BoardRoom, EngineSram, MemoryReport, OpMemory
 from sapmcu.ir.memory_map import MemoryMap
 from sapmcu.report.conversion import SAVED
 from sapmcu.report.html.map_svg import map_svg
+from sapmcu.report.html.pareto_svg import pareto_svg
 from sapmcu.report.terminal import TECHNIQUES, run_name
 
-Cell = str | int | float
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A number that is shown as HTML of its own, and sorted by its value."""
+
+    value: float
+    markup: str
+
+
+Cell = str | int | float | Shown
 
 
 def cards(result: Conversion) -> str:
@@ -91,6 +102,71 @@ def _bar(one: OpMemory, peak: OpMemory) -> str:
     return f'<span class="bar" style="width:{6 * share:.2f}rem"></span>'
 
 
+def engines(memory: MemoryReport) -> str:
+    """Both engines before and after each technique; nothing where they were not compared."""
+    if not memory.engines:
+        return ""
+    most, macs = max(one.arena_bytes for one in memory.engines), max(memory.macs, 1)
+    rows = [
+        (
+            (
+                one.name,
+                one.arena_bytes,
+                one.saved_bytes,
+                Shown(one.extra_macs, f"{one.extra_macs / macs:+.1%}" if one.extra_macs else "0"),
+                Shown(len(one.boards), f"{len(one.boards)} of {len(memory.boards)}"),
+                one.least_board or "none",
+                f'<span class="bar" style="width:{10 * one.arena_bytes / most:.2f}rem"></span>',
+            ),
+            "",
+        )
+        for one in memory.engines
+    ]
+    headings = ("engine", "arena, bytes", "less", "MACs", "fits boards", "the least", "")
+    text = (
+        "<p class='faint'>Each engine from its simplest plan to the one that needs least, outputs equal in every byte; "
+        "less: than the line above. Arena: inputs and outputs in it, the stack not.</p>"
+    )
+    return f"<h2>Engines side by side</h2>{text}{table(headings, rows, markup=(6,))}"
+
+
+def pareto(memory: MemoryReport) -> str:
+    """SRAM against MACs; nothing where the engines were not compared."""
+    if not memory.engines:
+        return ""
+    text = "Each point is a plan: the lower, the less SRAM; the further right, the more is computed twice."
+    if not memory.pareto:
+        text += " <code>sapmcu convert --pareto</code> adds the plans that take more MACs for less SRAM."
+    return (
+        f"<h2>SRAM against MACs</h2><p class='faint'>{text} Dashed: what boards have.</p>"
+        f'<div class="figure">{pareto_svg(memory)}</div>'
+    )
+
+
+def boards(memory: MemoryReport) -> str:
+    """Which boards of the list each plan fits; nothing where the engines were not compared."""
+    if not memory.engines:
+        return ""
+    headings = ("board", "for the arena", "flash", *(one.name for one in memory.engines))
+    rows: list[tuple[Sequence[Cell], str]] = [
+        ((room.name, room.arena_bytes, room.flash_bytes, *(_fit(room, one) for one in memory.engines)), "")
+        for room in memory.boards
+    ]
+    text = (
+        "<p class='faint'>Share of the largest piece of SRAM that is free for an arena; × bytes that are missing. "
+        "Flash is counted with the model file, for TFLM with its code, too.</p>"
+    )
+    return f"<h2>Boards</h2>{text}{table(headings, rows, style='sortable fits')}"
+
+
+def _fit(room: BoardRoom, engine: EngineSram) -> Shown:
+    share = engine.arena_bytes / max(room.arena_bytes, 1)
+    if room.name in engine.boards:
+        return Shown(share, f'<span class="good">{share:.0%}</span>')
+    missing = engine.arena_bytes - room.arena_bytes
+    return Shown(share, f'<span class="bad">× {f"{missing:,}" if missing > 0 else "flash"}</span>')
+
+
 def savings(memory: MemoryReport) -> str:
     """From TFLM's own plan to the one that is written; nothing where none was sought."""
     found = memory.savings
@@ -147,7 +223,7 @@ def accuracy(result: Conversion) -> str:
 
 
 def board(result: Conversion) -> str:
-    """How TFLM's arena and flash stand on the board."""
+    """How TFLM's arena and flash, as they are written, stand on the board."""
     fit = result.fit
     rows = [
         (
@@ -202,8 +278,10 @@ def table(
     *,
     names: Sequence[int] = (),
     markup: Sequence[int] = (),
+    style: str = "sortable",
 ) -> str:
-    """(cells, class) each. Columns of numbers stand right; names: may be cut short; markup: is HTML already."""
+    """(cells, class) each. Columns of numbers stand right; names: may be cut short; markup: is HTML already. style: the
+    table's classes."""
     first = rows[0][0] if rows else ()
     numeric = {column for column, cell in enumerate(first) if not isinstance(cell, str)}
     head = "".join(
@@ -216,7 +294,7 @@ def table(
         for cells, style in rows
     )
     return (
-        f'<div class="scroll"><table class="sortable"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="scroll"><table class="{style}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 
@@ -225,6 +303,8 @@ def _class(is_number: bool) -> str:
 
 
 def _cell(cell: Cell, is_name: bool, is_markup: bool) -> str:
+    if isinstance(cell, Shown):
+        return f'<td class="number" data-value="{cell.value}">{cell.markup}</td>'
     if not isinstance(cell, str):
         return f'<td class="number" data-value="{cell}">{cell:,}</td>'
     if is_markup:

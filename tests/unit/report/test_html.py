@@ -33,6 +33,13 @@ column.querySelector("button").click();
 found.falling = values();
 column.querySelector("button").click();
 found.rising = values();
+const point = document.querySelector("circle[data-tip]");
+point.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX: 5, clientY: 5 }));
+found.point = document.getElementById("tip").textContent;
+const fits = document.querySelector("table.fits");
+const shares = () => [...fits.tBodies[0].rows].map((row) => Number(row.cells[3].dataset.value));
+fits.querySelectorAll("th")[3].querySelector("button").click();
+found.fallingShares = shares();
 found.isWide = document.documentElement.scrollWidth > innerWidth;
 document.body.replaceChildren(Object.assign(document.createElement("pre"), { textContent: JSON.stringify(found) }));
 </script>
@@ -40,11 +47,16 @@ document.body.replaceChildren(Object.assign(document.createElement("pre"), { tex
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of an int8 file, which needs no TensorFlow."""
     out = tmp_path_factory.mktemp("html") / "project"
-    convert(ConvertOptions(ZOO / "dscnn.tflite", "stm32h7", out), lambda text: None)
-    return (out / "report.html").read_text(encoding="utf-8")
+    convert(ConvertOptions(ZOO / "dscnn.tflite", "stm32h7", out, pareto=True), lambda text: None)
+    return out
+
+
+@pytest.fixture(scope="module")
+def page(project: Path) -> str:
+    return (project / "report.html").read_text(encoding="utf-8")
 
 
 def test_page_needs_nothing_else(page: str) -> None:
@@ -57,6 +69,23 @@ def test_page_shows_every_tensor_and_op(page: str) -> None:
     assert len(tips) == 2 * 17  # input and 16 results
     assert page.count("<tr class=") >= 16
     assert "18,816" in page
+
+
+def test_page_compares_engines_and_boards_as_the_json_does(project: Path, page: str) -> None:
+    memory = json.loads((project / "report.json").read_text(encoding="utf-8"))["memory"]
+    engines = memory["engines"]
+    plans = {(one["arena_bytes"], one["extra_macs"]) for one in (*engines, *memory["pareto"])}
+    points = re.findall(r"<circle .*?<title>(.*?): ([\d,]+) bytes, (.*?) more MACs</title>", page)
+    assert {int(size.replace(",", "")) for _, size, _ in points} == {size for size, _ in plans}
+    assert {name for name, _, _ in points} == {one["name"] for one in engines}
+    assert any(one["is_by_rows"] and one["extra_macs"] for one in memory["pareto"])
+    assert [one["name"] for one in engines][-3:] == ["native, op after op", "native, by rows", "native, input by rows"]
+    assert engines[-1]["saved_bytes"] == engines[-2]["arena_bytes"] - engines[-1]["arena_bytes"]
+    matrix = page[page.index('<table class="sortable fits">') :]
+    fitting, lacking = matrix.count('<span class="good">'), matrix.count('<span class="bad">')
+    assert fitting == sum(len(one["boards"]) for one in engines)
+    assert fitting + lacking == len(engines) * len(memory["boards"])
+    assert lacking > 0
 
 
 def test_names_cannot_break_the_page() -> None:
@@ -94,5 +123,8 @@ def test_page_works_in_a_browser(page: str, tmp_path: Path, width: int) -> None:
     assert found["isTipGone"]
     assert found["falling"] == sorted(found["falling"], reverse=True)
     assert found["rising"] == sorted(found["rising"])
+    assert re.fullmatch(r"TFLM, cmsis-nn: [\d,]+ bytes, no more MACs", found["point"])
+    assert found["fallingShares"] == sorted(found["fallingShares"], reverse=True)
+    assert found["fallingShares"][0] > 1 > found["fallingShares"][-1]
     assert not found["isWide"]
     assert "error" not in found
