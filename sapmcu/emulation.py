@@ -21,6 +21,7 @@ from sapmcu.ir.firmware import QEMU, target_name
 from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.run import Run, TestRun
 from sapmcu.ir.vectors import Vector
+from sapmcu.run.protocol import Device
 from sapmcu.run.session import Firmware, Session, run_vectors, start, target_of, test_vectors
 
 HINT = "give a directory that `sapmcu convert` wrote"
@@ -94,9 +95,7 @@ def run_project(
     Raises: UserError, ToolError.
     """
     chosen = emulator or default_emulator(project_dir, tflm, link)
-    vectors = load_vectors(project_dir)[:1]
-    if inputs is not None:
-        vectors = (Vector(tuple(map(_load_input, inputs)), ()),)
+    vectors = vectors_to_run(project_dir, inputs)
     firmware = build_project(project_dir, chosen, toolchain, prefer, tflm=tflm, link=link)
     done = run_vectors(firmware, chosen, vectors, compare=inputs is None, wait_states=wait_states)
     return done if tflm is None else replace(done, arena_predicted_bytes=predicted_arena_bytes(project_dir))
@@ -124,8 +123,13 @@ def test_project(
     difference = done.first_difference
     if difference is None:
         return done
-    op = first_different_op(firmware, chosen, project_dir, vectors[difference.vector])
-    located = replace(difference, op=op)
+    return locate_difference(done, first_different_op(firmware, chosen, project_dir, vectors[difference.vector]))
+
+
+def locate_difference(done: TestRun, op: int | None) -> TestRun:
+    """Say which op is the first to differ in the first vector that does."""
+    assert done.first_difference is not None
+    located = replace(done.first_difference, op=op)
     results = [replace(one, difference=located) if one.vector == located.vector else one for one in done.results]
     return replace(done, results=tuple(results))
 
@@ -165,6 +169,13 @@ def load_vectors(project_dir: Path) -> tuple[Vector, ...]:
         raise UserError(f"{directory} can't be read: {error}", hint=HINT) from error
 
 
+def vectors_to_run(project_dir: Path, inputs: Sequence[Path] | None) -> tuple[Vector, ...]:
+    """The first test vector, or the user's own inputs, of which no output is expected. Raises: UserError."""
+    if inputs is None:
+        return load_vectors(project_dir)[:1]
+    return (Vector(tuple(map(_load_input, inputs)), ()),)
+
+
 def _load_input(path: Path) -> bytes:
     try:
         array = np.load(path, allow_pickle=False)
@@ -174,10 +185,16 @@ def _load_input(path: Path) -> bytes:
 
 
 def first_different_op(firmware: Firmware, emulator: str, project_dir: Path, vector: Vector) -> int | None:
+    """Index of the first op whose result in the arena isn't the reference's, None as in first_op_that_differs."""
+    with start(firmware, emulator) as session:
+        return first_op_that_differs(session.device, project_dir, vector)
+
+
+def first_op_that_differs(device: Device, project_dir: Path, vector: Vector) -> int | None:
     """Index of the first op whose result in the arena isn't the reference's.
 
     None where nothing can be compared: the firmware is of another model than project_dir/model.tflite, or can't stop
-    behind an op, or its plan isn't that of whole tensors, or the reference lacks an op.
+    behind an op, or its plan isn't that of whole tensors, or the reference lacks an op. Raises: DeviceError.
     """
     from sapmcu.frontends.tflite import read_tflite
     from sapmcu.lower.graph import lower_graph
@@ -192,20 +209,19 @@ def first_different_op(firmware: Firmware, emulator: str, project_dir: Path, vec
         plan = lower_graph(graph).plan
     except (OSError, UserError):
         return None
-    with start(firmware, emulator) as session:
-        identity = session.device.identify()
-        is_of_model = identity.op_count == len(graph.ops) and identity.sha256 == hashlib.sha256(model).hexdigest()
-        if not is_of_model or identity.arena_bytes != plan.arena_bytes:
-            return None
-        for index, op in enumerate(graph.ops):
-            for number, data in enumerate(vector.inputs):
-                session.device.write_input(number, data)
-            session.device.run(index + 1)
-            for name in op.outputs:
-                expected = values[name].tobytes()
-                offset = plan.offset_bytes.get(name)
-                if offset is not None and session.device.read_arena(offset, len(expected)) != expected:
-                    return index
+    identity = device.identify()
+    is_of_model = identity.op_count == len(graph.ops) and identity.sha256 == hashlib.sha256(model).hexdigest()
+    if not is_of_model or identity.arena_bytes != plan.arena_bytes:
+        return None
+    for index, op in enumerate(graph.ops):
+        for number, data in enumerate(vector.inputs):
+            device.write_input(number, data)
+        device.run(index + 1)
+        for name in op.outputs:
+            expected = values[name].tobytes()
+            offset = plan.offset_bytes.get(name)
+            if offset is not None and device.read_arena(offset, len(expected)) != expected:
+                return index
     return None
 
 

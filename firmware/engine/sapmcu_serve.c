@@ -11,6 +11,7 @@
 enum { PROTOCOL_VERSION = 1, HEADER_BYTES = 8, CRC_BYTES = 4, ARGUMENT_BYTES = 12, CHUNK_BYTES = 64 };
 enum { SLIP_END = 0xC0, SLIP_ESC = 0xDB, SLIP_ESC_END = 0xDC, SLIP_ESC_ESC = 0xDD };
 enum { FRAME_ENDS = -1, STREAM_ENDS = -2 };
+enum { TEXTS = 5 }; /* of an identity */
 
 typedef enum {
     COMMAND_IDENTIFY = 1,
@@ -255,10 +256,11 @@ static void reply_with(server *self, status result, const void *data, uint32_t l
  * -------------------------------------------------------------------------------------------------- */
 
 static void identify(server *self, const sapmcu_model *model) {
-    const char *texts[4] = {self->device->engine, self->device->core, self->device->build, model->name};
+    const char *texts[TEXTS] = {self->device->engine, self->device->core, self->device->build, model->name,
+                                self->device->board};
     uint32_t length =
         24u + (uint32_t)sizeof model->sha256 + 4u * model->input_count + 4u * model->output_count;
-    for (size_t i = 0; i < 4; ++i) {
+    for (size_t i = 0; i < TEXTS; ++i) {
         length += (uint32_t)strlen(texts[i]) + 1;
     }
     const uint32_t numbers[6] = {PROTOCOL_VERSION,    sapmcu_model_count,
@@ -275,7 +277,7 @@ static void identify(server *self, const sapmcu_model *model) {
     for (size_t i = 0; i < model->output_count; ++i) {
         send_u32(self, model->outputs[i].bytes);
     }
-    for (size_t i = 0; i < 4; ++i) {
+    for (size_t i = 0; i < TEXTS; ++i) {
         send_bytes(self, texts[i], (uint32_t)strlen(texts[i]) + 1);
     }
     end_reply(self);

@@ -13,6 +13,7 @@ from sapmcu.errors import UserError
 
 if TYPE_CHECKING:
     from sapmcu.ir.run import Run, TestRun
+    from sapmcu.on_board import SerialPort
 
 PROJECT = click.argument("project", type=click.Path(path_type=Path))
 TOOLCHAIN = click.option("--toolchain", type=click.Choice(["gcc", "zig"]), help="Default: gcc where it is installed.")
@@ -44,6 +45,16 @@ TFLM = click.option(
 )
 
 
+PORT = click.option(
+    "--port",
+    help="Not in an emulator: on a board whose firmware is flashed, at this serial port, /dev/ttyACM0 or COM3.",
+)
+BAUD = click.option("--baud", type=click.IntRange(min=1), help="Of --port. Default: what the board's file says.")
+TIMEOUT = click.option(
+    "--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds one run may take there."
+)
+
+
 @cli.command()
 @PROJECT
 @ENGINE
@@ -68,6 +79,9 @@ def build(project: Path, as_json: bool, **options: Any) -> None:
 @TFLM
 @EMULATOR
 @RUN_LINK
+@PORT
+@BAUD
+@TIMEOUT
 @click.option("--input", "inputs", type=click.Path(path_type=Path), multiple=True, help="Your own input, .npy; repeat.")
 @click.option("--profile", is_flag=True, help="List what each op takes, and the functions that take most.")
 @click.option(
@@ -81,12 +95,17 @@ def build(project: Path, as_json: bool, **options: Any) -> None:
 @PREFER
 @JSON
 def run(project: Path, inputs: tuple[Path, ...], profile: bool, as_json: bool, **options: Any) -> None:
-    """Build PROJECT's firmware and run one inference in an emulator."""
+    """Build PROJECT's firmware and run one inference in an emulator, or on a board as it is flashed there."""
     from sapmcu.emulation import run_project
+    from sapmcu.on_board import run_on_board
     from sapmcu.report.firmware import render_run, run_json
     from sapmcu.report.json import json_text
 
-    done = run_project(project, inputs=inputs or None, **_build_options(options))
+    port = _port(options)
+    if port is None:
+        done = run_project(project, inputs=inputs or None, **_build_options(options))
+    else:
+        done = run_on_board(project, port, inputs or None)
     _warn_of_arena(done)
     click.echo(json_text(run_json(done)) if as_json else render_run(done, profile=profile))
     if done.outputs_equal is False:
@@ -101,18 +120,23 @@ def run(project: Path, inputs: tuple[Path, ...], profile: bool, as_json: bool, *
 @TFLM
 @EMULATOR
 @RUN_LINK
+@PORT
+@BAUD
+@TIMEOUT
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the results as JUnit XML here.")
 @TOOLCHAIN
 @PREFER
 @JSON
 def test(project: Path, junit: Path | None, as_json: bool, **options: Any) -> None:
-    """Run all test vectors of PROJECT in an emulator and compare every byte."""
+    """Run all test vectors of PROJECT in an emulator, or on a board, and compare every byte."""
     from sapmcu.emulation import test_project
+    from sapmcu.on_board import test_on_board
     from sapmcu.report.firmware import render_test, test_json
     from sapmcu.report.json import json_text
     from sapmcu.report.junit import write_junit
 
-    done = test_project(project, **_build_options(options))
+    port = _port(options)
+    done = test_project(project, **_build_options(options)) if port is None else test_on_board(project, port)
     _warn_of_arena(done)
     if junit is not None:
         write_junit(done, junit)
@@ -162,6 +186,18 @@ def export(project: Path, kind: str, out: Path, force: bool) -> None:
 
     files = export_project(project, out, ExportFormat(kind), command_line(), force=force)
     click.echo(f"wrote {len(files)} files to {out}/; {out / 'README.md'} says how to use them")
+
+
+def _port(options: dict[str, Any]) -> SerialPort | None:
+    """The serial port of a board, if one is asked for."""
+    from sapmcu.on_board import SerialPort
+
+    name, baud, timeout_s = options.pop("port"), options.pop("baud"), options.pop("timeout")
+    if name is None:
+        return None
+    if options["emulator"] is not None:
+        raise click.UsageError("give either --emulator or --port")
+    return SerialPort(name, baud, timeout_s)
 
 
 def _build_options(options: dict[str, Any]) -> dict[str, Any]:

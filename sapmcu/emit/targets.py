@@ -33,7 +33,8 @@ class Targets:
 
 def board_defines(board: Board) -> tuple[str, ...]:
     """What the hand-written sources must know of the board."""
-    return (f'SAPMCU_CORE="{board.core}"', *(("SAPMCU_HAS_VTOR",) if board.core_facts.has_vtor else ()))
+    has_vtor = ("SAPMCU_HAS_VTOR",) if board.core_facts.has_vtor else ()
+    return f'SAPMCU_CORE="{board.core}"', f'SAPMCU_BOARD="{board.name}"', *has_vtor
 
 
 def emit_targets(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a device says of itself. op_count: 0 where it can't stop behind an op."""
+    """What a device says of itself. op_count: 0 where it can't stop behind an op. board: empty where it doesn't say."""
 
     engine: str
     core: str
@@ -20,6 +20,7 @@ class Identity:
     op_count: int
     input_bytes: tuple[int, ...]
     output_bytes: tuple[int, ...]
+    board: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,14 @@ class FunctionCost:
 class Measurement:
     """One invoke as its emulator or its device saw it; None for what nobody measured.
 
+    cycles: by the counter of the core, which emulators lack.
     estimated_cycles: what the executed instructions take by the core's documented timings; timing: which those are.
     instructions_by_op, estimated_cycles_by_op: in the order of the ops; their sums are those of the invoke, of cycles
     but for rounding. profile: costly functions first. arena_used_bytes: up to the last byte that was written.
     """
 
     instructions: int | None = None
+    cycles: int | None = None
     estimated_cycles: int | None = None
     timing: str | None = None
     instructions_by_op: tuple[int, ...] | None = None
@@ -69,24 +72,32 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Vectors through one firmware in one emulator. outputs: of each vector, of each output, raw little-endian bytes.
+    """Vectors through one firmware. outputs: of each vector, of each output, raw little-endian bytes.
 
-    outputs_equal: to what was expected; None where nothing was. The measurement is that of the last vector.
-    static_bytes: data and bss beside the arena. arena_predicted_bytes: what arena_bytes should be by the report of the
-    conversion, for TFLM.
+    emulator: None on a board, which is at the serial port `port`. outputs_equal: to what was expected; None where
+    nothing was. The measurement is that of the last vector. code_bytes, model_bytes, static_bytes (data and bss beside
+    the arena): of the build, None on a board. arena_predicted_bytes: what arena_bytes should be by the report of the
+    conversion, for TFLM. clock_hz: of a board's core, None where it isn't known.
     """
 
-    emulator: str
+    emulator: str | None
     identity: Identity
     outputs: tuple[tuple[bytes, ...], ...]
     outputs_equal: bool | None
     measurement: Measurement
-    code_bytes: int
-    model_bytes: int
+    code_bytes: int | None
+    model_bytes: int | None
     arena_bytes: int
     stack_bytes: int
-    static_bytes: int
+    static_bytes: int | None
     arena_predicted_bytes: int | None = None
+    port: str | None = None
+    clock_hz: int | None = None
+
+    @property
+    def latency_us(self) -> float | None:
+        """Of the last vector, from its cycles."""
+        return latency_us(self.measurement.cycles, self.clock_hz)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +114,37 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class VectorResult:
-    """One test vector; difference: None where all bytes are equal."""
+    """One test vector; difference: None where all bytes are equal. cycles: None where nothing counted them."""
 
     vector: int
     seconds: float
     difference: Difference | None
+    cycles: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TestRun:
-    """All test vectors of a project. arena_predicted_bytes: as in Run."""
+    """All test vectors of a project. emulator, arena_predicted_bytes, port, clock_hz: as in Run."""
 
-    emulator: str
+    emulator: str | None
     identity: Identity
     results: tuple[VectorResult, ...]
     arena_predicted_bytes: int | None = None
+    port: str | None = None
+    clock_hz: int | None = None
 
     __test__ = False  # not a test of pytest's
 
     @property
     def first_difference(self) -> Difference | None:
         return next((one.difference for one in self.results if one.difference is not None), None)
+
+
+def latency_us(cycles: int | None, clock_hz: int | None) -> float | None:
+    """How long so many cycles take; None where either isn't known."""
+    return None if cycles is None or not clock_hz else cycles * 1e6 / clock_hz
+
+
+def run_place(run: Run | TestRun) -> str:
+    """ "in qemu", or "at /dev/ttyACM0": where a firmware ran."""
+    return f"at {run.port}" if run.emulator is None else f"in {run.emulator}"

@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from sapmcu.ir.build import Build
-from sapmcu.ir.run import Measurement, Run, TestRun
+from sapmcu.ir.run import Measurement, Run, TestRun, latency_us, run_place
 from sapmcu.report.junit import describe_difference
 from sapmcu.report.terminal import columns, facts, number, render
 
@@ -39,18 +39,18 @@ def render_build(build: Build, *, width: int | None = None) -> str:
 
 def render_run(run: Run, *, profile: bool = False, width: int | None = None) -> str:
     """One inference: equal or not, instructions, memory."""
-    measurement = run.measurement
+    measurement, of_board = run.measurement, run.emulator is None
     equal = {True: "yes", False: "NO", None: "-"}[run.outputs_equal]
-    counted = "not counted" if measurement.instructions is None else number(measurement.instructions)
+    place = f"one inference on {run.identity.core} {run_place(run)}"
     rows = [
         ("outputs equal", equal, "to those that TFLM gives" if run.outputs_equal is not None else "nothing to compare"),
-        ("instructions", counted, f"one inference on {run.identity.core} in {run.emulator}"),
+        *(_time_rows(run, place) if of_board else [("instructions", _counted(measurement.instructions), place)]),
         *_cycles(measurement),
-        ("code", number(run.code_bytes), "bytes, without the model"),
-        ("model", number(run.model_bytes), "bytes of constants"),
+        *_size_row("code", run.code_bytes, "bytes, without the model"),
+        *_size_row("model", run.model_bytes, "bytes of constants"),
         ("arena", number(run.arena_bytes), "bytes, input and output included"),
         ("stack", number(run.stack_bytes), "bytes at the most, below the call"),
-        ("static", number(run.static_bytes), "bytes of data beside the arena"),
+        *_size_row("static", run.static_bytes, "bytes of data beside the arena"),
     ]
     parts: list[RenderableType] = [Text(f"{run.identity.model}: {run.identity.engine} engine"), Text(), facts(rows)]
     if profile and measurement.profile:
@@ -99,14 +99,40 @@ def _estimate(cycles: int | None) -> tuple[str, ...]:
     return () if cycles is None else (number(cycles),)
 
 
+def _size_row(name: str, size_bytes: int | None, what: str) -> list[tuple[str, str, str]]:
+    return [] if size_bytes is None else [(name, number(size_bytes), what)]
+
+
+def _counted(count: int | None) -> str:
+    return "not counted" if count is None else number(count)
+
+
+def _time_rows(run: Run, place: str) -> list[tuple[str, str, str]]:
+    """Of a board."""
+    rows = [("cycles", _counted(run.measurement.cycles), place)]
+    if run.latency_us is not None and run.clock_hz is not None:
+        rows.append(("latency", f"{run.latency_us:,.0f}", f"µs at {run.clock_hz / 1e6:g} MHz"))
+    return rows
+
+
 def render_test(run: TestRun, *, width: int | None = None) -> str:
     """How many vectors are equal, and the first difference."""
     equal = sum(one.difference is None for one in run.results)
-    place = f"{run.identity.model} on {run.identity.core} in {run.emulator}"
-    lines = [Text(f"{place}: {equal} of {len(run.results)} vectors equal in every byte")]
+    place = f"{run.identity.model} on {run.identity.core} {run_place(run)}"
+    lines = [Text(f"{place}: {equal} of {len(run.results)} vectors equal in every byte"), *_most_cycles(run)]
     if run.first_difference is not None:
         lines.append(Text(describe_difference(run.first_difference)))
     return render(*lines, width=width)
+
+
+def _most_cycles(run: TestRun) -> list[Text]:
+    """The slowest vector, where cycles were counted."""
+    most = max((one.cycles for one in run.results if one.cycles is not None), default=None)
+    if most is None:
+        return []
+    slowest = latency_us(most, run.clock_hz)
+    time = "" if slowest is None or run.clock_hz is None else f", {slowest:,.0f} µs at {run.clock_hz / 1e6:g} MHz"
+    return [Text(f"at the most {number(most)} cycles{time}")]
 
 
 def build_json(build: Build) -> dict[str, Any]:
@@ -141,6 +167,10 @@ def run_json(run: Run) -> dict[str, Any]:
         "model": run.identity.model,
         "outputs_equal": run.outputs_equal,
         "outputs": [[list(output) for output in one] for one in run.outputs],
+        "port": run.port,
+        "clock_hz": run.clock_hz,
+        "cycles": measurement.cycles,
+        "latency_us": run.latency_us,
         "instructions": measurement.instructions,
         "estimated_cycles": measurement.estimated_cycles,
         "timing": measurement.timing,
@@ -162,6 +192,9 @@ def test_json(run: TestRun) -> dict[str, Any]:
         "core": run.identity.core,
         "engine": run.identity.engine,
         "model": run.identity.model,
+        "port": run.port,
+        "clock_hz": run.clock_hz,
+        "cycles": [one.cycles for one in run.results],
         "vectors": len(run.results),
         "differences": [asdict(one.difference) for one in run.results if one.difference is not None],
     }

@@ -7,13 +7,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from sapmcu.errors import UserError
-from sapmcu.ir.run import Difference, TestRun
+from sapmcu.ir.run import Difference, TestRun, run_place
 
 
 def render_junit(run: TestRun) -> str:
     """One suite, one test case a vector."""
     failures = sum(one.difference is not None for one in run.results)
-    name = f"{run.identity.model} on {run.identity.core} in {run.emulator}"
+    name = f"{run.identity.model} on {run.identity.core} {run_place(run)}"
     suite = ElementTree.Element(
         "testsuite",
         name=name,

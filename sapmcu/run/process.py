@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import IO
 
-from sapmcu.run.protocol import DeviceError
+from sapmcu.run.protocol import DeviceError, LineError
 
 READ_BYTES = 1 << 16
 LOG_BYTES = 4096
@@ -44,9 +44,10 @@ class ProcessStream:
             except BrokenPipeError:
                 raise self._failure("ended") from None
 
-    def read(self) -> bytes:
+    def read(self, timeout_s: float | None = None) -> bytes:
         """What has arrived, one byte or more."""
-        self._wait(self._output, selectors.EVENT_READ, time.monotonic() + self._timeout_s)
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
+        self._wait(self._output, selectors.EVENT_READ, time.monotonic() + limit_s)
         data = os.read(self._output.fileno(), READ_BYTES)
         if not data:
             raise self._failure("ended")
@@ -56,7 +57,7 @@ class ProcessStream:
         with selectors.DefaultSelector() as selector:
             selector.register(file, event)
             if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise self._failure(f"didn't answer in {self._timeout_s:g} s")
+                raise LineError(f"the device didn't answer in {self._timeout_s:g} s", output=self.console())
 
     def _failure(self, what: str) -> DeviceError:
         """What it said last is most of what there is to know."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import re
 import struct
+import time
 import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -70,14 +73,35 @@ class DeviceError(ToolError):
         self.status = status
 
 
+class LineError(DeviceError):
+    """A request or its reply was lost or damaged on its way, or late: what was asked may have been done."""
+
+
 class Stream(Protocol):
     """Where the bytes go to and come from: a pipe, a serial port."""
 
     def write(self, data: bytes) -> None:
         """Send all of it. Raises: DeviceError."""
 
-    def read(self) -> bytes:
-        """One byte or more, as they come. Raises: DeviceError where none comes in time, or none ever will."""
+    def read(self, timeout_s: float | None = None) -> bytes:
+        """One byte or more, as they come; timeout_s: None for the stream's own.
+
+        Raises: LineError where none comes in time, DeviceError where none ever will.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a reply may take: reply_s beside what the line needs for it, run_s where the model runs first."""
+
+    reply_s: float
+    run_s: float
+    bytes_per_s: float
+
+    def limit_s(self, command: Command, request: bytes) -> float:
+        """Each byte may be escaped."""
+        line_s = (len(request) + 2 * CHUNK_BYTES) / self.bytes_per_s
+        return line_s + (self.run_s if command in (Command.RUN, Command.NEXT_ROW) else self.reply_s)
 
 
 def encode(body: bytes) -> bytes:
@@ -120,6 +144,8 @@ class FrameReader:
     def __init__(self) -> None:
         self._rest = bytearray()
         self._skipped = b""
+        self.skipped_frames = 0
+        """How many there were that are no reply: text or garbage up to an END."""
 
     def feed(self, data: bytes) -> Iterator[Reply]:
         """The whole replies up to here."""
@@ -129,7 +155,8 @@ class FrameReader:
         for frame in frames:
             if (reply := decode_reply(bytes(frame))) is not None:
                 yield reply
-            else:
+            elif frame:
+                self.skipped_frames += 1
                 self._skipped = (self._skipped + frame)[-TEXT_BYTES:]
 
     def text(self) -> tuple[str, ...]:
@@ -139,14 +166,23 @@ class FrameReader:
 
 
 class Device:
-    """One model of a device. Errors of the line are mended by asking again; run is asked once only."""
+    """One model of a device. What the device got damaged is sent again, but for a run.
 
-    def __init__(self, stream: Stream, model: int = 0) -> None:
+    tries: of each request. patience: how long a reply may take, whatever else the line may bring; None: as long as the
+    stream waits.
+    """
+
+    def __init__(self, stream: Stream, model: int = 0, *, tries: int = TRIES, patience: Patience | None = None) -> None:
         self._stream = stream
         self._model = model
+        self._tries = tries
+        self._patience = patience
         self._sequence = 0
         self._reader = FrameReader()
+        self._replies: deque[Reply] = deque()
         self._takes_rows: bool | None = None
+        self.stray_replies = 0
+        """Replies that answer nothing that was still asked: late ones, or a request that reached the device twice."""
 
     def identify(self) -> Identity:
         """Raises: DeviceError."""
@@ -156,9 +192,9 @@ class Device:
             raise DeviceError(f"the device speaks version {version} of the protocol, sapmcu {VERSION}")
         sizes = _numbers(payload[56:], inputs + outputs)
         texts = payload[56 + 4 * (inputs + outputs) :].split(b"\0")
-        if len(texts) != 5:
+        if len(texts) != 6:
             raise DeviceError("the device's identity is not as its version says")
-        engine, core, build, model = (text.decode("ascii", "replace") for text in texts[:4])
+        engine, core, build, model, board = (text.decode("ascii", "replace") for text in texts[:5])
         return Identity(
             engine=engine,
             core=core,
@@ -170,6 +206,7 @@ class Device:
             op_count=ops,
             input_bytes=sizes[:inputs],
             output_bytes=sizes[inputs:],
+            board=board,
         )
 
     def write_input(self, index: int, data: bytes, offset: int = 0) -> None:
@@ -229,11 +266,12 @@ class Device:
         cycles, ticks = count if kind == 1 else None, count if kind == 2 else None
         return Counters(runs, cycles, ticks, *rest)
 
-    def _ask(self, command: Command, payload: bytes = b"", tries: int = TRIES) -> bytes:
-        for left in reversed(range(tries)):
+    def _ask(self, command: Command, payload: bytes = b"", tries: int | None = None) -> bytes:
+        for left in reversed(range(tries or self._tries)):
             self._sequence = (self._sequence + 1) & 0xFF
-            self._stream.write(encode_request(command, self._sequence, payload, self._model))
-            reply = self._answer(command)
+            request = encode_request(command, self._sequence, payload, self._model)
+            self._stream.write(request)
+            reply = self._answer(command, request)
             if reply.status == Status.OK:
                 return reply.payload
             if reply.status not in DAMAGED or left == 0:
@@ -242,22 +280,51 @@ class Device:
         sentence = SENTENCES[known] if known else f"the device answered with the unknown status {reply.status}"
         if known is Status.FAILED:
             sentence += f" with {_numbers(reply.payload, 1)[0]}"
-        raise DeviceError(f"{sentence} ({command.name.lower().replace('_', ' ')})", known)
+        kind = LineError if known in DAMAGED else DeviceError
+        raise kind(f"{sentence} ({_words(command)})", known)
 
-    def _answer(self, command: Command) -> Reply:
+    def _answer(self, command: Command, request: bytes) -> Reply:
         """The reply to the last request. A damaged request may have lost its command or sequence on the way."""
+        begin, patience = time.monotonic(), self._patience
+        limit_s = None if patience is None else patience.limit_s(command, request)
         while True:
-            for reply in self._reader.feed(self._read()):
+            while self._replies:
+                reply = self._replies.popleft()
                 if (reply.command, reply.sequence) == (command, self._sequence) or reply.status in DAMAGED:
                     return reply
+                self.stray_replies += 1
+            skipped = self._reader.skipped_frames
+            self._replies += self._reader.feed(self._read(_words(command), begin, limit_s))
+            if patience is not None and limit_s is not None and self._reader.skipped_frames != skipped:
+                # Text and an END: a reply follows now, or the device has failed and started again.
+                limit_s = min(limit_s, time.monotonic() - begin + patience.limit_s(Command.READ_OUTPUT, b""))
 
-    def _read(self) -> bytes:
+    def heard(self) -> tuple[bool, tuple[str, ...]]:
+        """Whether anything came that is no reply, and its last lines, as far as they are text."""
+        return self._reader.skipped_frames > 0, self._reader.text()
+
+    def forget(self) -> None:
+        """Drop what has come and isn't dealt with."""
+        self._replies.clear()
+        self._reader = FrameReader()
+
+    def _read(self, what: str, begin: float, limit_s: float | None) -> bytes:
         """Raises: DeviceError, with what the device has printed on the line of the frames."""
         try:
-            return self._stream.read()
+            if limit_s is None:
+                return self._stream.read()
+            left_s = begin + limit_s - time.monotonic()
+            with suppress(LineError):
+                if left_s > 0:
+                    return self._stream.read(left_s)
+            raise LineError(f"no reply to {what} in {limit_s:.3g} s")
         except DeviceError as error:
             error.details += self._reader.text()
             raise
+
+
+def _words(command: Command) -> str:
+    return command.name.lower().replace("_", " ")
 
 
 def _chunks(offset: int, length: int) -> list[tuple[int, int]]:

@@ -56,7 +56,7 @@ def run_vectors(
     """
     with start(firmware, emulator, wait_states) as session:
         identity = session.device.identify()
-        _check_inputs(identity, vectors)
+        check_inputs(identity, vectors)
         outputs = tuple(invoke(session.device, identity, vector) for vector in vectors)
         measurement = session.measure() if vectors else Measurement()
     sizes = firmware.build.sizes
@@ -79,7 +79,7 @@ def test_vectors(firmware: Firmware, emulator: str, vectors: Sequence[Vector]) -
     results = []
     with start(firmware, emulator) as session:
         identity = session.device.identify()
-        _check_inputs(identity, vectors)
+        check_inputs(identity, vectors)
         for number, vector in enumerate(vectors):
             begin = time.monotonic()
             got = invoke(session.device, identity, vector)
@@ -110,7 +110,7 @@ def first_difference(number: int, vector: Vector, got: Sequence[bytes]) -> Diffe
     return None
 
 
-def _check_inputs(identity: Identity, vectors: Sequence[Vector]) -> None:
+def check_inputs(identity: Identity, vectors: Sequence[Vector]) -> None:
     """A user's own input may have any size."""
     for vector in vectors:
         sizes = tuple(map(len, vector.inputs))

@@ -9,11 +9,15 @@
 #ifndef SAPMCU_BUILD
 #define SAPMCU_BUILD "unknown"
 #endif
+#ifndef SAPMCU_BOARD
+#define SAPMCU_BOARD ""
+#endif
 
 int main(void);
 
 int main(void) {
-    static const sapmcu_device device = {.engine = "native", .core = SAPMCU_CORE, .build = SAPMCU_BUILD};
+    static const sapmcu_device device = {
+        .engine = "native", .core = SAPMCU_CORE, .build = SAPMCU_BUILD, .board = SAPMCU_BOARD};
     sapmcu_port_init();
     sapmcu_serve(&device);
     return 0;

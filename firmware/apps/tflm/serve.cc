@@ -15,6 +15,9 @@
 #ifndef SAPMCU_BUILD
 #define SAPMCU_BUILD "unknown"
 #endif
+#ifndef SAPMCU_BOARD
+#define SAPMCU_BOARD ""
+#endif
 
 namespace {
 
@@ -58,7 +61,7 @@ void describe_model(tflite::MicroInterpreter &interpreter) {
 }
 
 SapmcuExitCode serve(tflite::MicroInterpreter &interpreter) {
-    static const sapmcu_device device = {"tflm", SAPMCU_CORE, SAPMCU_BUILD};
+    static const sapmcu_device device = {"tflm", SAPMCU_CORE, SAPMCU_BUILD, SAPMCU_BOARD};
     current = &interpreter;
     describe_model(interpreter);
     sapmcu_serve(&device);

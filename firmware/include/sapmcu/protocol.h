@@ -10,11 +10,12 @@
 extern "C" {
 #endif
 
-/* What identify says of this firmware, ASCII: "native", "cortex-m4", "gcc -O2". */
+/* What identify says of this firmware, ASCII: "native", "cortex-m4", "gcc -O2", "nucleo_f446re". */
 typedef struct {
     const char *engine;
     const char *core;
     const char *build;
+    const char *board;
 } sapmcu_device;
 
 /* Answer requests for the models of this firmware until the host closes the stream of the port. */

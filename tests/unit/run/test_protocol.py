@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from device_program import compile_device, needs_gcc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from native_project import BYTES, SHA256, added, model_source
 
-from sapmcu.firmware_files import firmware_dir
 from sapmcu.run.process import ProcessStream
 from sapmcu.run.protocol import (
     CHUNK_BYTES,
@@ -31,21 +31,8 @@ from sapmcu.run.protocol import (
     encode_request,
 )
 
-SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wmissing-prototypes", "-Werror")
 X = bytes(range(200, 200 + BYTES))
 TIMEOUT_S = 20.0
-
-
-def compile_device(directory: Path, model: str) -> Path:
-    (directory / "adder.c").write_text(model)
-    firmware = firmware_dir()
-    sources = [firmware / name for name in ("apps/native/main.c", "engine/sapmcu_serve.c", "port/host/pipe.c")]
-    program = directory / "device"
-    defines = ("-D_POSIX_C_SOURCE=200809L", '-DSAPMCU_CORE="host"', '-DSAPMCU_BUILD="gcc"')
-    options = (*WARNINGS, *defines, "-O1", "-g", *SANITIZERS, f"-I{firmware / 'include'}")
-    subprocess.run(["gcc", *options, *sources, directory / "adder.c", "-o", program], check=True)
-    return program
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +45,6 @@ def stream(program: Path) -> Iterator[ProcessStream]:
     stream = ProcessStream([str(program)], TIMEOUT_S)
     yield stream
     stream.close()
-
-
-needs_gcc = pytest.mark.needs("gcc")
 
 
 @needs_gcc
@@ -328,7 +312,7 @@ class Scripted:
     def write(self, data: bytes) -> None:
         self.sent.append(data)
 
-    def read(self) -> bytes:
+    def read(self, timeout_s: float | None = None) -> bytes:
         if not self.answers:
             raise DeviceError("silence")
         return self.answers.pop(0)

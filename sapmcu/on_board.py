@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `sapmcu run` and `test --port` do: the project's vectors through its firmware on a board."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sapmcu.boards.board import Board, load_board
+from sapmcu.build.project import load_project
+from sapmcu.emulation import (
+    HINT,
+    first_op_that_differs,
+    load_vectors,
+    locate_difference,
+    predicted_arena_bytes,
+    vectors_to_run,
+)
+from sapmcu.errors import UserError
+from sapmcu.ir.build import Engine
+from sapmcu.ir.firmware import FILE_NAMES
+from sapmcu.ir.run import Measurement, Run, TestRun, VectorResult
+from sapmcu.run.board import RUN_S, BoardSession, Expected
+from sapmcu.run.protocol import LineError
+from sapmcu.run.session import check_inputs, first_difference
+
+DEFAULT_BAUD = 115_200
+
+
+@dataclass(frozen=True, slots=True)
+class SerialPort:
+    """Where the board is. baud: None for what its file says. run_s: how long one inference may take."""
+
+    name: str
+    baud: int | None = None
+    run_s: float = RUN_S
+
+
+def project_board(project_dir: Path) -> tuple[str, Board | None]:
+    """(name of the project's board, its facts; None where it isn't one of sapmcu's). Raises: UserError."""
+    firmware = project_dir / "firmware"
+    engine = next((one for one in Engine if (firmware / FILE_NAMES[one]).is_file()), Engine.NATIVE)
+    name = load_project(firmware, engine).board
+    try:
+        return name, load_board(name)
+    except UserError:
+        return name, None
+
+
+def run_on_board(project_dir: Path, port: SerialPort, inputs: Sequence[Path] | None = None) -> Run:
+    """One inference: of the first test vector, or of the user's own inputs, one .npy file each.
+
+    Raises: UserError, ToolError.
+    """
+    vectors = vectors_to_run(project_dir, inputs)
+    name, board = project_board(project_dir)
+    with _session(project_dir, port, name, board) as session:
+        identity = session.identity
+        check_inputs(identity, vectors)
+        ((outputs, counters),) = (session.invoke(one) for one in vectors)
+    return Run(
+        emulator=None,
+        identity=identity,
+        outputs=(outputs,),
+        outputs_equal=outputs == vectors[0].outputs if inputs is None else None,
+        measurement=Measurement(cycles=counters.cycles, stack_bytes=counters.stack_bytes),
+        code_bytes=None,
+        model_bytes=None,
+        arena_bytes=identity.arena_bytes,
+        stack_bytes=counters.stack_bytes,
+        static_bytes=None,
+        arena_predicted_bytes=_predicted(project_dir, identity.engine),
+        port=port.name,
+        clock_hz=core_hz(board),
+    )
+
+
+def test_on_board(project_dir: Path, port: SerialPort) -> TestRun:
+    """All of testdata/; the first difference says which op is the first to differ, if that can be told.
+
+    Raises: UserError, ToolError.
+    """
+    vectors = load_vectors(project_dir)
+    name, board = project_board(project_dir)
+    results = []
+    with _session(project_dir, port, name, board) as session:
+        check_inputs(session.identity, vectors)
+        for number, vector in enumerate(vectors):
+            begin = time.monotonic()
+            got, counters = session.invoke(vector)
+            seconds = time.monotonic() - begin
+            results.append(VectorResult(number, seconds, first_difference(number, vector, got), counters.cycles))
+        done = TestRun(
+            emulator=None,
+            identity=session.identity,
+            results=tuple(results),
+            arena_predicted_bytes=_predicted(project_dir, session.identity.engine),
+            port=port.name,
+            clock_hz=core_hz(board),
+        )
+        if done.first_difference is None:
+            return done
+        try:
+            op = first_op_that_differs(session.device, project_dir, vectors[done.first_difference.vector])
+        except LineError:
+            op = None
+    return locate_difference(done, op)
+
+
+test_on_board.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's
+
+
+def core_hz(board: Board | None) -> int | None:
+    """What the core runs at in a firmware of sapmcu's."""
+    return None if board is None else board.clock.reset_hz
+
+
+def _session(project_dir: Path, port: SerialPort, name: str, board: Board | None) -> BoardSession:
+    path = project_dir / "model.tflite"
+    try:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}", hint=HINT) from error
+    uart = None if board is None else board.uart
+    baud = port.baud or (DEFAULT_BAUD if uart is None else uart.baud)
+    return BoardSession(port.name, baud, Expected(sha256, name), run_s=port.run_s)
+
+
+def _predicted(project_dir: Path, engine: str) -> int | None:
+    return predicted_arena_bytes(project_dir) if engine == Engine.TFLM else None
