@@ -11,14 +11,13 @@ from reference_models import ROOT
 
 from sapmcu.frontends.tflite import load_tflite, read_tflite
 from sapmcu.ir.cost import graph_macs
-from sapmcu.ir.graph import Array
-from sapmcu.quantize.datasets import Dataset, load_fashion_mnist
 from sapmcu.quantize.quantizer import is_full_int8
+from sapmcu.train.task import CLASSIFICATION
 
 sys.path.insert(0, str(ROOT))  # models/ is no package of the wheel
 
 from models import zoo
-from models.fashion_mnist.train import Recipe, augmented
+from models.fashion_mnist.train import augmented
 
 pytestmark = [
     pytest.mark.needs("h5py"),
@@ -42,16 +41,18 @@ def test_network_is_int8_and_of_the_stated_size(name: str) -> None:
 
 
 def test_int8_accuracy_is_the_stated_one(name: str) -> None:
-    assert zoo.accuracy_on_test_set((zoo.MODELS / f"{name}.tflite").read_bytes()) == (
-        zoo.load_zoo()[name].int8_test_accuracy
-    )
+    part = zoo.tenth(zoo.origin_of(name).splits.test)
+    found = zoo.find_int8_classes((zoo.MODELS / f"{name}.tflite").read_bytes(), part)
+    assert CLASSIFICATION.score(found, part) == zoo.load_zoo()[name].int8_tenth_accuracy
 
 
 @pytest.mark.needs("tensorflow")
 def test_h5_gives_the_int8_file_and_the_stated_float_accuracy(name: str) -> None:
     """Up to the rounding of the machine's float kernels."""
     source, again = zoo.quantize(name)
-    assert zoo.accuracy_on_test_set(source.tflite) == pytest.approx(zoo.load_zoo()[name].float_test_accuracy, abs=5e-4)
+    part = zoo.origin_of(name).splits.test
+    accuracy = CLASSIFICATION.score(zoo.find_float(source.tflite, part), part)
+    assert accuracy == pytest.approx(zoo.load_zoo()[name].float_test_accuracy, abs=5e-4)
     stored, made = load_tflite(zoo.MODELS / f"{name}.tflite"), read_tflite(again, "again")
     assert list(made.tensors) == list(stored.tensors)
     for tensor, other in zip(made.tensors.values(), stored.tensors.values(), strict=True):
@@ -61,14 +62,10 @@ def test_h5_gives_the_int8_file_and_the_stated_float_accuracy(name: str) -> None
 
 
 def test_samples_are_of_the_validation_part(name: str) -> None:
-    stored, data, recipe = np.load(zoo.MODELS / f"{name}.samples.npz"), load_fashion_mnist("train"), Recipe()
-    held_out = {image.tobytes(): int(label) for image, label in zip(*_last(data, recipe), strict=True)}
-    assert np.bincount(stored["y"]).tolist() == [recipe.calibration_images // 10] * 10
+    stored, part = np.load(zoo.MODELS / f"{name}.samples.npz"), zoo.origin_of(name).splits.validation
+    held_out = {image.tobytes(): int(label) for image, label in zip(part.images, part.labels, strict=True)}
+    assert np.bincount(stored["y"]).tolist() == [20] * 10
     assert all(held_out[image.tobytes()] == label for image, label in zip(stored["x"], stored["y"], strict=True))
-
-
-def _last(data: Dataset, recipe: Recipe) -> tuple[Array, Array]:
-    return data.images[-recipe.validation_images :], data.labels[-recipe.validation_images :]
 
 
 def test_augmentation_moves_and_mirrors(name: str) -> None:
