@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -17,6 +18,10 @@ from sapmcu.ir.memory import BandedRun, Fit, MemoryReport, OpMemory, Technique
 MAX_WIDTH = 120
 BAR_WIDTH = 8
 MAX_COLUMN = 24
+LONG_GRAPH = 40
+"""Ops; a table of more shows runs of those far from the peak as one row. report.html and --json have each."""
+FAR_FROM_PEAK = 1 / 4
+SHORTEST_RUN = 3
 TECHNIQUES = {
     Technique.OFFSETS: "better offsets",
     Technique.OVERLAP: "results lie over operands",
@@ -82,21 +87,42 @@ def _more(extra_macs: int, macs: int) -> str:
 
 
 def op_table(report: MemoryReport) -> Table:
-    """A row an op, with a bar of the bytes that live while it runs."""
+    """A row an op, with a bar of its live bytes; in long graphs one row for each run of ops far from the peak."""
     peak = report.peak
-    rows = [
-        (
-            str(op.index),
-            op.type,
-            _short(op.name),
-            number(op.output_bytes),
-            number(op.live_bytes),
-            number(op.scratch_bytes) if op.scratch_bytes else "",
-            bar(op, peak) + (" peak" if op is peak else ""),
-        )
-        for op in report.ops
-    ]
+    rows = []
+    for is_far, ops in groupby(report.ops, lambda op: op.live_bytes < peak.live_bytes * FAR_FROM_PEAK):
+        run = list(ops)
+        if is_far and len(run) >= SHORTEST_RUN and len(report.ops) > LONG_GRAPH:
+            rows.append(_run_row(run, peak))
+        else:
+            rows += [_op_row(op, peak) for op in run]
     return columns(("op", "type", "output", "bytes", "live", "scratch", ""), rows, right=(0, 3, 4, 5), flexible=2)
+
+
+def _op_row(op: OpMemory, peak: OpMemory) -> tuple[str, ...]:
+    return (
+        str(op.index),
+        op.type,
+        _short(op.name),
+        number(op.output_bytes),
+        number(op.live_bytes),
+        number(op.scratch_bytes) if op.scratch_bytes else "",
+        bar(op, peak) + (" peak" if op is peak else ""),
+    )
+
+
+def _run_row(run: Sequence[OpMemory], peak: OpMemory) -> tuple[str, ...]:
+    """What stands for ops that decide nothing: how many, and the most of their live bytes."""
+    most = max(run, key=lambda op: op.live_bytes)
+    return (
+        f"{run[0].index}–{run[-1].index}",
+        f"{len(run)} ops",
+        "",
+        "",
+        f"≤ {number(most.live_bytes)}",
+        "",
+        bar(most, peak),
+    )
 
 
 def columns(
