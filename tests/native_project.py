@@ -112,7 +112,7 @@ def write_graph_project(
     for old, new in (patch or {}).items():
         assert old.encode() in sources[source], old
         sources[source] = sources[source].replace(old.encode(), new.encode())
-    kernels, headers = kernel_files(program, has_dsp=chosen.dsp)
+    kernels, headers = kernel_files(program, chosen.twins)
     files = emit_native_app(chosen, program.plan.arena_bytes, sources, kernels, headers, ORIGIN)
     write_files(directory / "firmware", files)
     values = [run_graph(graph, one) for one in inputs]

@@ -11,9 +11,10 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from sapmcu.boards.core import CORES, Core, Fpu, compiler_options
+from sapmcu.boards.core import CORES, V6M_CORES, Core, Fpu, compiler_options
 from sapmcu.boards.uart import Uart
 from sapmcu.errors import UserError
+from sapmcu.ir.twins import Twins
 
 BOARD_DIR = Path(__file__).parent
 
@@ -124,6 +125,15 @@ class Board:
     @property
     def core_facts(self) -> Core:
         return CORES[self.core]
+
+    @property
+    def twins(self) -> Twins:
+        """Of the native engine's kernels."""
+        if self.mve:
+            return Twins.MVE
+        if self.dsp:
+            return Twins.DSP
+        return Twins.V6M if self.core in V6M_CORES else Twins.NONE
 
     @property
     def compiler_options(self) -> tuple[str, ...]:

@@ -81,6 +81,10 @@ CORES: Mapping[str, Core] = {
 attributes; unicorn 2.1.4 and QEMU 7.2, run."""
 
 
+V6M_CORES = ("cortex-m0", "cortex-m0plus")
+"""Of the architecture ARMv6-M."""
+
+
 def compiler_options(name: str, fpu: Fpu, *, dsp: bool, mve: bool) -> tuple[str, ...]:
     """Options of gcc that select the core and the calling convention."""
     core = CORES[name]

@@ -12,11 +12,7 @@ from sapmcu.firmware_files import firmware_dir
 from sapmcu.ir.cascade import Cascade
 from sapmcu.ir.native import FunctionRef, NativeProgram, Params, Pointer, Value
 from sapmcu.ir.parts import input_rows, program_parts
-
-PORTABLE = ("kernels", "engine")
-"""Directories below firmware/ that hold one function a file, named as it."""
-WITH_DSP = ("kernels/dsp", *PORTABLE)
-"""The same for cores with DSP instructions: a twin goes before the portable kernel of its name."""
+from sapmcu.ir.twins import Twins
 
 
 def functions(program: NativeProgram) -> tuple[str, ...]:
@@ -49,14 +45,14 @@ def _named_in(value: Value) -> Iterator[str]:
             yield from _named_in(field)
 
 
-def kernel_files(program: NativeProgram, *, has_dsp: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def kernel_files(program: NativeProgram, twins: Twins) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(.c files, .h files) below firmware/, sorted: those of the functions, and all that they lead to."""
-    return files_of(functions(program), has_dsp=has_dsp)
+    return files_of(functions(program), twins)
 
 
-def files_of(names: Iterable[str], *, has_dsp: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def files_of(names: Iterable[str], twins: Twins) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The same for functions of these names; names that have no file, of types for instance, lead nowhere."""
-    directories = WITH_DSP if has_dsp else PORTABLE
+    directories = twins.directories
     found: set[str] = set()
     left = [_source(name, directories) for name in names]
     while left:

@@ -38,7 +38,7 @@ def emit_native_project(
         **emit_native(program, hashlib.sha256(model).hexdigest(), origin),
         **emit_model_table([program.name], origin),
     }
-    kernels, headers = kernel_files(program, has_dsp=board.dsp)
+    kernels, headers = kernel_files(program, board.twins)
     firmware = emit_native_app(board, program.plan.arena_bytes, sources, kernels, headers, origin)
     return {
         **{f"firmware/{path}": data for path, data in sorted(firmware.items())},

@@ -23,6 +23,7 @@ from sapmcu.firmware_files import firmware_dir
 from sapmcu.frontends.tflite import load_tflite
 from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.native import NativeProgram
+from sapmcu.ir.twins import Twins
 from sapmcu.lower import lower_graph
 from sapmcu.lower.graph import lower_ops
 from sapmcu.plan.rows import CascadeOptions, plan_cascades
@@ -47,7 +48,7 @@ def write_models(directory: Path, board: str, programs: list[NativeProgram]) -> 
     headers: set[str] = set()
     for program in programs:
         sources |= emit_native(program, SHA256, ORIGIN)
-        for found, files in zip((kernels, headers), kernel_files(program, has_dsp=chosen.dsp), strict=True):
+        for found, files in zip((kernels, headers), kernel_files(program, chosen.twins), strict=True):
             found.update(files)
     arena_bytes = sum(one.plan.arena_bytes + 16 for one in programs)
     files = emit_native_app(chosen, arena_bytes, sources, sorted(kernels), sorted(headers), ORIGIN)
@@ -103,7 +104,7 @@ def test_the_applications_are_cpp_too(
 def test_the_minimal_application_runs_on_a_host(tmp_path: Path) -> None:
     program, firmware = lower_graph(dscnn()), firmware_dir()
     write_files(tmp_path, emit_native(program, SHA256, ORIGIN))
-    kernels = [firmware / one for one in kernel_files(program, has_dsp=False)[0]]
+    kernels = [firmware / one for one in kernel_files(program, Twins.NONE)[0]]
     includes = (f"-I{tmp_path}", f"-I{firmware / 'include'}")
     sources = (MINIMAL, tmp_path / "sapmcu_dscnn.c", firmware / "port/host/pipe.c", *kernels)
     run(["gcc", *C_OPTIONS, *includes, *sources, "-o", tmp_path / "minimal"])

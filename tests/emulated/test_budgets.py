@@ -20,17 +20,20 @@ from sapmcu.native_sram import NativeWish, plan_native
 from sapmcu.pipeline import native_graph
 from sapmcu.run.session import run_vectors
 
-pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "tflite_micro")
+pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "qemu-system-arm", "tflite_micro")
 BUDGETS = Path(__file__).resolve().parents[1] / "budgets.toml"
 GROWTH = 0.01
 KWS = "mlperf_kws_ref_model"
 M4F = "nucleo_f446re"
+M0PLUS = "rpi_pico"
+M55 = "mps3_an547"
 WHOLE, BY_ROWS, INPUT_ROWS = "whole ops", "by rows", "input by rows"
 PERSON, RESNET = "tflm_person_detect", "mlperf_ic_resnet_quant"
 SPEECH = "tflm_micro_speech_quantized"
 ROWS = (
     *((name, M4F, WHOLE) for name in NETWORKS),
     *((KWS, board, WHOLE) for board in ("nucleo_g0b1re", "nucleo_h743zi2")),
+    *((name, board, WHOLE) for board in (M0PLUS, M55) for name in (PERSON, RESNET, KWS)),
     *((name, M4F, plan) for name in (PERSON, RESNET, KWS, SPEECH) for plan in (BY_ROWS, INPUT_ROWS)),
 )
 """(name of the network, board, plan)"""
@@ -80,6 +83,12 @@ MAX_OF = {
     (PERSON, INPUT_ROWS): {"arena_bytes": 13_100},
 }
 """On a Cortex-M4F. Source of the instructions: TFLM with CMSIS-NN on the same core."""
+MAX_INSTRUCTIONS = {
+    (PERSON, M55): 6_510_000,
+    (RESNET, M55): 4_910_000,
+    (KWS, M55): 1_810_000,
+}
+"""On other cores. Source: TFLM there, with CMSIS-NN's kernels for MVE."""
 GROWTH_BY_ROWS = 0.05
 """Of instructions over those of whole ops, at the same MACs."""
 
@@ -123,8 +132,9 @@ def measure(directory: Path, row: Row) -> tuple[Build, Figures]:
     if plan != WHOLE:
         wish = NativeWish(Optimize.SRAM, None, 0, by_rows=plan == INPUT_ROWS)
         program, _ = plan_native(native_graph(network.graph)[0], wish)
-    firmware = network_firmware(directory, network, board, "unicorn", "gcc", program)
-    run = run_vectors(firmware, "unicorn", network.vectors[:1])
+    emulator = "qemu" if board == M55 else "unicorn"
+    firmware = network_firmware(directory, network, board, emulator, "gcc", program)
+    run = run_vectors(firmware, emulator, network.vectors[:1])
     assert run.outputs_equal and run.measurement.instructions is not None
     return firmware.build, Figures(
         run.code_bytes,
@@ -143,6 +153,7 @@ def test_costs_keep_to_bounds_and_budget(tmp_path: Path, row: Row) -> None:
     build, measured = measure(tmp_path, row)
     figures = {key: value for key, value in asdict(measured).items() if value is not None}
     limits = {**MAX, **(MAX_OF.get((name, plan), {}) if board == M4F else {})}
+    limits |= {"instructions": MAX_INSTRUCTIONS[name, board]} if (name, board) in MAX_INSTRUCTIONS else {}
     limits["static_bytes"] += PROGRESS_BYTES if plan == INPUT_ROWS else 0
     assert {key: figures[key] for key in limits if figures[key] > limits[key]} == {}, f"{name} on {board}: {limits}"
     static = {one.name: one.size_bytes for one in build.sizes.symbols if one.section in (".data", ".bss")}

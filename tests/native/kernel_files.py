@@ -9,7 +9,10 @@ from pathlib import Path
 
 from firmware_project import C_OPTIONS, run
 
+from sapmcu.boards.core import Fpu, compiler_options
+from sapmcu.build.toolchain import zig_core_options
 from sapmcu.firmware_files import firmware_dir
+from sapmcu.ir.twins import Twins
 
 DRIVERS = ("sapmcu_run_rows", "sapmcu_run_transposed_rows", "sapmcu_run_binary", "sapmcu_run_mat_mul")
 KERNELS = (
@@ -65,18 +68,15 @@ HERE = Path(__file__).parent
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 GCC = ("arm-none-eabi-gcc",)
+M55_OPTIONS = compiler_options("cortex-m55", Fpu.DOUBLE, dsp=True, mve=True)
 ZIG = (sys.executable, "-m", "ziglang", "cc", "-target", "thumb-freestanding-eabi", "-fno-sanitize=all")
 
 
-def source_files(has_dsp: bool, functions: Sequence[str] = FUNCTIONS) -> tuple[Path, ...]:
+def source_files(twins: Twins, functions: Sequence[str] = FUNCTIONS) -> tuple[Path, ...]:
     """Of kernels and drivers; the twin instead of the portable kernel where there is one."""
     firmware = firmware_dir()
     return tuple(
-        next(
-            path
-            for directory in (*(["kernels/dsp"] if has_dsp else []), "kernels", "engine")
-            if (path := firmware / directory / f"{name}.c").exists()
-        )
+        next(path for directory in twins.directories if (path := firmware / directory / f"{name}.c").exists())
         for name in functions
     )
 
@@ -97,20 +97,22 @@ def build_host_server(directory: Path) -> Path:
     (directory / "functions.inc").write_text(function_table())
     server = directory / "host_server"
     options = ("-O1", "-g", *SANITIZERS, *include_options(), f"-I{directory}")
-    run(["gcc", *C_OPTIONS, *options, *source_files(has_dsp=False), HERE / "host_server.c", "-o", server])
+    run(["gcc", *C_OPTIONS, *options, *source_files(Twins.NONE), HERE / "host_server.c", "-o", server])
     return server
 
 
 def cpu_options(compiler: tuple[str, ...], core: str) -> tuple[str, ...]:
+    if core == "cortex-m55":  # MVE needs registers that the options of a board give it
+        return zig_core_options(M55_OPTIONS) if compiler == ZIG else M55_OPTIONS
     cpu = core if compiler == GCC else core.replace("-", "_")
     return (f"-mcpu={cpu}", "-mthumb")
 
 
-def build_objects(directory: Path, compiler: tuple[str, ...], core: str, has_dsp: bool, level: str) -> None:
+def build_objects(directory: Path, compiler: tuple[str, ...], core: str, twins: Twins, level: str) -> None:
     """Compile each function into the directory."""
     options = (*cpu_options(compiler, core), level, *C_OPTIONS, "-fstack-usage", *include_options())
     headers = () if compiler == GCC else (f"-I{firmware_dir() / 'freestanding' / 'include'}",)
-    run([*compiler, *options, *headers, "-c", *source_files(has_dsp, COMPILED)], cwd=directory)
+    run([*compiler, *options, *headers, "-c", *source_files(twins, COMPILED)], cwd=directory)
 
 
 def build_image(
@@ -130,6 +132,6 @@ def build_image(
     return image
 
 
-def build_kernels(directory: Path, compiler: tuple[str, ...], core: str, has_dsp: bool, level: str = "-O2") -> Path:
+def build_kernels(directory: Path, compiler: tuple[str, ...], core: str, twins: Twins, level: str = "-O2") -> Path:
     """An ELF of all kernels and drivers."""
-    return build_image(directory, compiler, core, FUNCTIONS, source_files(has_dsp), level)
+    return build_image(directory, compiler, core, FUNCTIONS, source_files(twins), level)

@@ -23,6 +23,7 @@ from strategies import transpose_convolution_graphs, varied_inputs
 from strategies_data import REPEATABLE, generators
 
 from sapmcu.ir.graph import Graph
+from sapmcu.ir.twins import Twins
 
 HOST = pytest.param("host", marks=pytest.mark.needs("gcc"))
 M4 = pytest.param("m4", marks=pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "elftools"))
@@ -34,7 +35,7 @@ def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if request.param == "host":
         made: Host | Emulated = Host(build_host_server(directory))
     else:
-        made = Emulated(build_kernels(directory, GCC, "cortex-m4", has_dsp=True), "M4")
+        made = Emulated(build_kernels(directory, GCC, "cortex-m4", Twins.DSP), "M4")
     yield made
     made.close()
 

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 from native.kernel_files import COMPILED, GCC, ZIG, build_objects
 
+from sapmcu.ir.twins import Twins
+
 CORES = {
-    "cortex-m0plus": False,
-    "cortex-m3": False,
-    "cortex-m4": True,
-    "cortex-m7": True,
-    "cortex-m33": True,
-    "cortex-m55": True,
+    "cortex-m0plus": Twins.V6M,
+    "cortex-m3": Twins.NONE,
+    "cortex-m4": Twins.DSP,
+    "cortex-m7": Twins.DSP,
+    "cortex-m33": Twins.DSP,
+    "cortex-m55": Twins.MVE,
 }
-"""Whether a core has the DSP extension."""
+"""The twins of each core."""
 
 LEVELS = {"cortex-m0plus": ("-O2", "-Os"), "cortex-m4": ("-O2", "-O3", "-Os")}
 

@@ -14,6 +14,7 @@ from sapmcu.emit.native import c_identifier, emit_model_table, emit_native
 from sapmcu.emit.native_kernels import functions, kernel_files
 from sapmcu.firmware_files import firmware_dir
 from sapmcu.ir.graph import Graph
+from sapmcu.ir.twins import Twins
 from sapmcu.lower import lower_graph
 
 SHA256 = bytes(range(32)).hex()
@@ -118,7 +119,7 @@ def test_equal_constants_and_structs_are_one() -> None:
 def test_kernel_files_are_those_that_the_program_leads_to() -> None:
     program = lower_graph(small_net())
     assert "sapmcu_copy" in functions(program) and "sapmcu_conv2d_row_s8" in functions(program)
-    sources, headers = kernel_files(program, has_dsp=False)
+    sources, headers = kernel_files(program, Twins.NONE)
     assert "kernels/sapmcu_softmax_s8.c" in sources and "engine/sapmcu_run_rows.c" in sources
     assert "kernels/sapmcu_sub_s8.c" not in sources
     assert {"include/sapmcu/conv2d.h", "include/sapmcu/requantize.h", "kernels/gemmlowp.h"} <= set(headers)
@@ -127,7 +128,7 @@ def test_kernel_files_are_those_that_the_program_leads_to() -> None:
 @pytest.mark.needs("gcc")
 def test_program_links_with_just_its_kernel_files(tmp_path: Path) -> None:
     program = lower_graph(small_net())
-    sources, headers = kernel_files(program, has_dsp=False)
+    sources, headers = kernel_files(program, Twins.NONE)
     write_files(tmp_path, emit_native(program, SHA256, ORIGIN))
     write_files(tmp_path, {path: (firmware_dir() / path).read_bytes() for path in (*sources, *headers)})
     write_files(tmp_path, {"include/sapmcu/model.h": (firmware_dir() / "include/sapmcu/model.h").read_bytes()})

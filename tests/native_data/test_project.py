@@ -21,6 +21,7 @@ from sapmcu.errors import UserError
 from sapmcu.firmware_files import firmware_dir
 from sapmcu.ir import ops
 from sapmcu.ir.graph import Graph
+from sapmcu.ir.twins import Twins
 from sapmcu.ir.vectors import Vector
 from sapmcu.lower import lower_graph
 from sapmcu.reference import run_graph
@@ -54,8 +55,8 @@ def test_same_input_same_bytes() -> None:
 def test_core_with_dsp_gets_the_twins() -> None:
     program = lower_graph(small_net())
     twins = {path.name for path in (firmware_dir() / "kernels" / "dsp").glob("*.c")}
-    portable, _ = kernel_files(program, has_dsp=False)
-    chosen, _ = kernel_files(program, has_dsp=True)
+    portable, _ = kernel_files(program, Twins.NONE)
+    chosen, _ = kernel_files(program, Twins.DSP)
     assert not any(path.startswith("kernels/dsp/") for path in portable)
     for path in portable:
         name = Path(path).name

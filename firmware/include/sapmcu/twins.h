@@ -13,6 +13,20 @@
 #define SAPMCU_TAKES_DSP 0
 #endif
 
+/* Of vectors (Cortex-M55): they go before those with DSP instructions. */
+#if defined(__ARM_FEATURE_MVE) && !defined(SAPMCU_PORTABLE) && (defined(__clang__) || __GNUC__ >= 12)
+#define SAPMCU_TAKES_MVE 1
+#else
+#define SAPMCU_TAKES_MVE 0
+#endif
+
+/* Of ARMv6-M (Cortex-M0, M0+). */
+#if defined(__ARM_ARCH_6M__) && !defined(SAPMCU_PORTABLE)
+#define SAPMCU_TAKES_V6M 1
+#else
+#define SAPMCU_TAKES_V6M 0
+#endif
+
 /* A file that gives nothing else is no C without a declaration. */
 typedef int sapmcu_twin;
 

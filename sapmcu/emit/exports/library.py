@@ -18,12 +18,14 @@ from sapmcu.emit.origin import Origin, block_comment
 from sapmcu.errors import UserError
 from sapmcu.firmware_files import firmware_dir, firmware_file
 from sapmcu.ir.export import Library
+from sapmcu.ir.twins import Twins
 from sapmcu.ir.vectors import Vector
 
 APPLICATION = (*APP_SOURCES, "models.c")
 """Sources of a project that are no part of a library."""
 KERNEL_DIRS = ("kernels", "engine")
-TWINS = "kernels/dsp"
+TWINS = {"mve": "SAPMCU_TAKES_MVE", "dsp": "SAPMCU_TAKES_DSP", "v6m": "SAPMCU_TAKES_V6M"}
+"""Directories below kernels/, and which cores take them; of two that both do, the first."""
 CHOICE = "include/sapmcu/twins.h"
 """Says which of a kernel and its twin is compiled."""
 EXAMPLE_FILES = ("main.c", "selftest.c", "selftest.h", "sketch.cc")
@@ -77,8 +79,8 @@ def _kernels(texts: Iterable[str]) -> tuple[str, ...]:
     """Kernels, twins and their headers below firmware/, for any core: all that the C names, and what that leads to."""
     names = {name for text in texts for name in re.findall(r"\bsapmcu_\w+", text)}
     found: set[str] = set()
-    for has_dsp in (False, True):
-        for paths in files_of(names, has_dsp=has_dsp):
+    for twins in Twins:
+        for paths in files_of(names, twins):
             found.update(paths)
     return tuple(sorted(found))
 
@@ -99,17 +101,23 @@ def _guarded(path: str) -> bytes:
     """A file of firmware/; where it is a kernel with a twin or a twin, it gives its function only on its cores."""
     data = firmware_file(path)
     parent, name = PurePosixPath(path).parent, PurePosixPath(path).name
-    is_twin = str(parent) == TWINS and name.endswith(".c")
-    if not is_twin and not (str(parent) == "kernels" and (firmware_dir() / TWINS / name).is_file()):
+    if "kernels" not in (parent.name, parent.parent.name) or not name.endswith(".c"):
+        return data
+    places = {twins: macro for twins, macro in TWINS.items() if (firmware_dir() / "kernels" / twins / name).is_file()}
+    if not places:
         return data
     assert data.startswith(SPDX), path
-    condition = b"#if SAPMCU_TAKES_DSP\n" if is_twin else b"#if !SAPMCU_TAKES_DSP\n"
-    return SPDX + b'#include "sapmcu/twins.h"\n' + condition + data.removeprefix(SPDX) + b"#endif\n"
+    before = list(places)[: list(places).index(parent.name)] if parent.name in places else list(places)
+    condition = " && ".join(
+        [*([places[parent.name]] if parent.name in places else []), *(f"!{places[one]}" for one in before)]
+    )
+    return SPDX + f'#include "sapmcu/twins.h"\n#if {condition}\n'.encode() + data.removeprefix(SPDX) + b"#endif\n"
 
 
 def _place(path: str) -> str:
     """A twin under a name of its own: `ar r` keeps one member of a name, whatever directory its file came from."""
-    return f"{path.removesuffix('.c')}_dsp.c" if path.startswith(f"{TWINS}/") and path.endswith(".c") else path
+    twins = PurePosixPath(path).parent.name
+    return f"{path.removesuffix('.c')}_{twins}.c" if twins in TWINS and path.endswith(".c") else path
 
 
 def _version(version: str) -> str:
