@@ -14,8 +14,9 @@ class ResultRow:
     """One run. pooling: its name in the grid; kind and options: what it is. Accuracies are of the whole part: shares
     that are right, or, where `measure` says so, a detector's mean average precision (sapmcu.ir.measure).
 
-    tflm_sram_bytes: TFLM's arena, CMSIS-NN kernels. native_sram_bytes: the native engine's, None where it can't run
-    the network (native_refusal). flash_bytes: model_bytes and TFLM's code, an estimate. agreement: share of the test
+    tflm_sram_bytes: TFLM's arena, CMSIS-NN kernels. native_sram_bytes: the native engine's op after op,
+    native_rows_sram_bytes by rows at the same MACs; None where it can't run the network (native_refusal), the latter
+    also in rows of older versions. flash_bytes: model_bytes and TFLM's code, an estimate. agreement: share of the test
     pictures that float and int8 put in the same class, None of a detector. seconds: of training.
     """
 
@@ -41,6 +42,7 @@ class ResultRow:
     agreement: float | None
     seconds: float
     measure: str = ACCURACY
+    native_rows_sram_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ class Summary:
     macs: int
     tflm_sram_bytes: int
     native_sram_bytes: int | None
+    native_rows_sram_bytes: int | None
     flash_bytes: int
     validation_accuracy: Spread
     float_test_accuracy: Spread
@@ -53,7 +54,6 @@ def summarize(rows: Sequence[ResultRow]) -> tuple[Summary, ...]:
 
 
 def _summary(rows: Sequence[ResultRow]) -> Summary:
-    native = [row.native_sram_bytes for row in rows if row.native_sram_bytes is not None]
     agreements = [row.agreement for row in rows if row.agreement is not None]
     return Summary(
         pooling=rows[0].pooling,
@@ -63,7 +63,8 @@ def _summary(rows: Sequence[ResultRow]) -> Summary:
         parameters=max(row.parameters for row in rows),
         macs=max(row.macs for row in rows),
         tflm_sram_bytes=max(row.tflm_sram_bytes for row in rows),
-        native_sram_bytes=max(native) if len(native) == len(rows) else None,
+        native_sram_bytes=_largest([row.native_sram_bytes for row in rows]),
+        native_rows_sram_bytes=_largest([row.native_rows_sram_bytes for row in rows]),
         flash_bytes=max(row.flash_bytes for row in rows),
         validation_accuracy=_spread([row.validation_accuracy for row in rows]),
         float_test_accuracy=_spread([row.float_test_accuracy for row in rows]),
@@ -71,6 +72,12 @@ def _summary(rows: Sequence[ResultRow]) -> Summary:
         agreement=_spread(agreements) if len(agreements) == len(rows) else None,
         measure=rows[0].measure,
     )
+
+
+def _largest(values: Sequence[int | None]) -> int | None:
+    """None where one is unknown."""
+    known = [value for value in values if value is not None]
+    return max(known) if len(known) == len(values) else None
 
 
 def _spread(values: Sequence[float]) -> Spread:
@@ -94,6 +101,10 @@ def measure_title(summaries: Sequence[Summary]) -> str:
     return MEASURE_TITLES[summaries[0].measure if summaries else ACCURACY]
 
 
+def _bytes(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
 COLUMNS: Sequence[tuple[str, Callable[[Summary], str]]] = (
     ("pooling", lambda one: one.pooling),
     ("strides", lambda one: one.strides),
@@ -103,7 +114,8 @@ COLUMNS: Sequence[tuple[str, Callable[[Summary], str]]] = (
     ("int8, %", lambda one: one.int8_test_accuracy.text()),
     ("agree, %", lambda one: "–" if one.agreement is None else one.agreement.text()),
     ("TFLM SRAM", lambda one: f"{one.tflm_sram_bytes:,}"),
-    ("native SRAM", lambda one: "–" if one.native_sram_bytes is None else f"{one.native_sram_bytes:,}"),
+    ("native SRAM", lambda one: _bytes(one.native_sram_bytes)),
+    ("by rows", lambda one: _bytes(one.native_rows_sram_bytes)),
     ("flash", lambda one: f"{one.flash_bytes:,}"),
     ("MACs", lambda one: f"{one.macs:,}"),
     ("parameters", lambda one: f"{one.parameters:,}"),

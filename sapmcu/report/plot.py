@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plot of a grid: test accuracy, or mAP, against peak SRAM, on TFLM and on the native engine."""
+"""The plot of a grid: test accuracy, or mAP, against peak SRAM, on TFLM and on the native engine by rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sapmcu.report.comparison import Summary, measure_title
 
 FORMATS = ("png", "svg")
 MARKERS = "os^DvP*X"
-PANELS: Mapping[str, str] = {"tflm_sram_bytes": "TFLM (CMSIS-NN)", "native_sram_bytes": "native engine"}
+PANELS: Mapping[str, str] = {"tflm_sram_bytes": "TFLM (CMSIS-NN)", "native_rows_sram_bytes": "native engine, by rows"}
 
 
 def plot_comparison(summaries: Sequence[Summary], title: str) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,13 @@ from sapmcu.train.checkpoint import write_bytes_aside, write_text_aside
 from sapmcu.train.data import Splits
 from sapmcu.train.fit import compile_predict, evaluate
 from sapmcu.train.grid import Run, chosen_runs, grid_runs
-from sapmcu.train.measure import FloatResult, measure_int8
+from sapmcu.train.measure import FloatResult, measure_int8, measure_native_sram
 from sapmcu.train.recipe import Recipe
 from sapmcu.train.training import MODEL, finished_card, load_model, make_directory, train
 
 RUNS, ROW = "runs", "row.json"
+RENEWED = "native_rows_sram_bytes"
+"""The figure that rows of older versions lack."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +95,41 @@ def prepare(recipe: Recipe, out: Path, options: CompareOptions) -> None:
 
 
 def work(recipe: Recipe, out: Path, options: CompareOptions, progress: Progress, splits: Splits | None = None) -> None:
-    """Do each chosen run that is neither done nor failed nor in the hands of another process."""
+    """Do each chosen run that is neither done nor failed nor in the hands of another process; of those that an older
+    version has done, measure the figures that it didn't."""
     chosen = chosen_runs(grid_runs(recipe), options.only)
     for number, run in enumerate(chosen, 1):
         directory = directory_of(run, out)
         with locked(out / RUNS / f".{run.variant.name}.lock") as is_ours:
-            if is_ours and not (directory / ROW).exists() and not failure_of(run, out).exists():
+            if not is_ours or failure_of(run, out).exists():
+                continue
+            if not (directory / ROW).exists():
                 progress(f"run {number} of {len(chosen)}: {run.variant.name}")
                 splits = splits or recipe.load_data()
                 do_run(run, out, splits, options.threads, _named(progress, run))
+            elif RENEWED not in _read_json(directory / ROW):
+                renew_row(directory, _named(progress, run))
+
+
+def renew_row(directory: Path, progress: Progress) -> None:
+    """The native engine's SRAM by rows for a row that was written before it was measured; nothing is trained."""
+    progress("measuring the SRAM by rows of a finished run")
+    try:
+        row, native = _read_row(directory / ROW), measure_native_sram(directory, progress)
+    except UserError as error:
+        progress(f"warning: it stays unknown: {error.message}")
+        return
+    renewed = replace(
+        row,
+        native_sram_bytes=native.arena_bytes,
+        native_rows_sram_bytes=native.rows_arena_bytes,
+        native_refusal=native.refusal,
+    )
+    write_row(directory, renewed)
+
+
+def write_row(directory: Path, row: ResultRow) -> None:
+    write_text_aside(directory / ROW, json.dumps(asdict(row), indent=1) + "\n")
 
 
 def do_run(run: Run, out: Path, splits: Splits, threads: int, progress: Progress) -> None:
@@ -132,7 +160,7 @@ def do_run(run: Run, out: Path, splits: Splits, threads: int, progress: Progress
         measure=card.measure,
         **asdict(facts),
     )
-    write_text_aside(directory / ROW, json.dumps(asdict(row), indent=1) + "\n")
+    write_row(directory, row)
     progress(f"float {row.float_test_accuracy:.2%}, int8 {row.int8_test_accuracy:.2%}")
 
 

@@ -22,12 +22,13 @@ from sapmcu.isolated import Progress
 from sapmcu.lower import lower_graph, order_graph
 from sapmcu.pipeline import native_graph, rewrite
 from sapmcu.plan.memory import plan_memory
+from sapmcu.plan.rows import CascadeOptions, plan_cascades
 from sapmcu.plan.tflm.target import target_for
 from sapmcu.quantize.accuracy import dequantize_array, quantize_array
 from sapmcu.quantize.quantizer import check_full_int8, quantize_source
 from sapmcu.train.data import Split, Splits
 from sapmcu.train.task import Task
-from sapmcu.train.training import MODEL, calibration_samples
+from sapmcu.train.training import MODEL, SAMPLES, calibration_samples
 
 PICTURES_AT_ONCE = 500
 
@@ -39,6 +40,7 @@ class Int8Facts:
     macs: int
     tflm_sram_bytes: int
     native_sram_bytes: int | None
+    native_rows_sram_bytes: int | None
     native_refusal: str
     model_bytes: int
     flash_bytes: int
@@ -59,23 +61,21 @@ def measure_int8(out: Path, splits: Splits, float_result: FloatResult, seed: int
 
     Raises: UserError, ToolError.
     """
-    source, task = load_source(out / MODEL, progress=progress), float_result.task
+    task = float_result.task
     images, labels = calibration_samples(splits.validation, seed)
     samples = Samples((pixels_to_real(images),), labels, splits.origin, is_guessed=False)
-    int8 = quantize_source(source, samples).tflite
-    as_read = read_tflite(int8, source.path.stem, str(source.path), is_quantized_here=True)
-    check_full_int8(as_read, source)
-    graph, _ = order_graph(rewrite(as_read)[0])
+    graph = int8_graph(out / MODEL, samples, progress)
     model = write_tflite(graph)
     memory = plan_memory(graph, len(model), target_for(Kernels.CMSIS_NN))
-    native_bytes, refusal = native_arena_bytes(native_graph(graph)[0])
+    native = native_sram(graph)
     progress(f"testing int8 with {len(splits.test):,} pictures")
     found = find_int8(task, graph, model, splits.test)
     return Int8Facts(
         macs=memory.macs,
         tflm_sram_bytes=memory.tflm.required_bytes,
-        native_sram_bytes=native_bytes,
-        native_refusal=refusal,
+        native_sram_bytes=native.arena_bytes,
+        native_rows_sram_bytes=native.rows_arena_bytes,
+        native_refusal=native.refusal,
         model_bytes=memory.model_bytes,
         flash_bytes=memory.flash_bytes,
         int8_test_accuracy=task.score(found, splits.test),
@@ -83,12 +83,47 @@ def measure_int8(out: Path, splits: Splits, float_result: FloatResult, seed: int
     )
 
 
-def native_arena_bytes(graph: Graph) -> tuple[int | None, str]:
-    """Of the native engine, input and output included; None and the reason where it can't run the graph."""
+def int8_graph(path: Path, samples: Samples, progress: Progress) -> Graph:
+    """What convert writes of a Keras model."""
+    source = load_source(path, progress=progress)
+    int8 = quantize_source(source, samples).tflite
+    as_read = read_tflite(int8, source.path.stem, str(source.path), is_quantized_here=True)
+    check_full_int8(as_read, source)
+    return order_graph(rewrite(as_read)[0])[0]
+
+
+@dataclass(frozen=True)
+class NativeSram:
+    """The native engine's arena, input and output included: op after op, and by rows; None and the reason where it
+    can't run the network."""
+
+    arena_bytes: int | None
+    rows_arena_bytes: int | None
+    refusal: str = ""
+
+
+def native_sram(graph: Graph) -> NativeSram:
+    """graph: as model.tflite holds it."""
+    native = native_graph(graph)[0]
     try:
-        return lower_graph(graph).plan.arena_bytes, ""
+        whole = lower_graph(native)
     except UserError as error:
-        return None, error.message
+        return NativeSram(None, None, error.message)
+    by_rows = plan_cascades(native, whole.steps, CascadeOptions())
+    return NativeSram(whole.plan.arena_bytes, by_rows.arena_bytes)
+
+
+def measure_native_sram(out: Path, progress: Progress) -> NativeSram:
+    """Of a run that is finished, from its model and the pictures that were kept beside it. Raises: UserError."""
+    try:
+        with np.load(out / SAMPLES) as arrays:
+            images = arrays["x"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{out / SAMPLES} can't be read", hint="it is made by training", details=(str(error),)
+        ) from error
+    samples = Samples((pixels_to_real(images),), None, SAMPLES, is_guessed=False)
+    return native_sram(int8_graph(out / MODEL, samples, progress))
 
 
 def pixels_to_real(pixels: Array) -> Array:

@@ -68,6 +68,8 @@ def test_rows_have_all_raw_numbers(done: tuple[Path, Comparison]) -> None:
     assert row.agreement > 0.9
     assert row.measure == "accuracy"
     assert row.native_sram_bytes == 8 * 8 + 8 * 8 * 4  # the picture and the stem's output
+    assert row.native_rows_sram_bytes is not None
+    assert row.native_rows_sram_bytes < row.native_sram_bytes
     assert row.tflm_sram_bytes > row.native_sram_bytes
     assert row.flash_bytes > row.model_bytes > 1000
 
@@ -85,6 +87,20 @@ def test_lost_row_is_measured_again_without_training(done: tuple[Path, Compariso
     told: list[str] = []
     assert compare(recipe, out, OPTIONS, told.append, blobs()) == result
     assert not [line for line in told if "epoch" in line]
+
+
+def test_row_of_an_older_version_gets_the_missing_figure_without_training(
+    done: tuple[Path, Comparison], recipe: Recipe
+) -> None:
+    out, result = done
+    path = out / "runs" / "max-2-seed1" / "row.json"
+    table = json.loads(path.read_text())
+    del table["native_rows_sram_bytes"]
+    path.write_text(json.dumps(table))
+    told: list[str] = []
+    assert compare(recipe, out, OPTIONS, told.append, blobs(asked=lambda part: pytest.fail(part))) == result
+    assert told[0] == "max-2-seed1: measuring the SRAM by rows of a finished run"
+    assert not [line for line in told if "epoch" in line or "testing" in line]
 
 
 def test_run_of_another_process_is_left_to_it(recipe: Recipe, tmp_path: Path) -> None:
