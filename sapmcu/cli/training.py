@@ -93,6 +93,13 @@ def compare(recipe: Path, out: Path | None, jobs: int, is_worker: bool, as_json:
 @MODEL
 @click.option("--ratio", type=float, help="Share of the channels to remove, 0 to below 1.")
 @click.option("--sram", "sram_bytes", type=int, help="Bytes that the native engine's arena may take.")
+@click.option(
+    "--plan",
+    type=click.Choice(["rows", "whole"]),
+    default="rows",
+    show_default=True,
+    help="Which arena --sram limits. rows: by rows, as convert plans it where a board is small. whole: op after op.",
+)
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File to write: NEW.keras.")
 @click.option("--force", is_flag=True, help="Replace the file.")
 @click.option(
@@ -107,9 +114,9 @@ def compare(recipe: Path, out: Path | None, jobs: int, is_worker: bool, as_json:
 @click.option("--recipe", type=click.Path(path_type=Path), help="Train the result further by its [fine_tune].")
 @THREADS
 @JSON
-def prune(model: Path, out: Path, criterion: str, as_json: bool, **options: Any) -> None:
+def prune(model: Path, out: Path, criterion: str, plan: str, as_json: bool, **options: Any) -> None:
     """Remove whole channels of MODEL (.keras, .h5): a smaller Keras model for less SRAM and fewer MACs."""
-    from sapmcu.ir.pruning import Criterion, PruneOptions, PruningGoal
+    from sapmcu.ir.pruning import ArenaPlan, Criterion, PruneOptions, PruningGoal
     from sapmcu.pruning import prune_file
     from sapmcu.report.json import json_text
     from sapmcu.report.pruning import pruning_json, render_pruning
@@ -117,7 +124,7 @@ def prune(model: Path, out: Path, criterion: str, as_json: bool, **options: Any)
     goal = {name: options.pop(name) for name in ("ratio", "sram_bytes", "multiple", "keep")}
     if (goal["ratio"] is None) == (goal["sram_bytes"] is None):
         raise click.UsageError("give either --ratio or --sram")
-    wanted = PruningGoal(**goal, criterion=Criterion(criterion))
+    wanted = PruningGoal(**goal, criterion=Criterion(criterion), plan=ArenaPlan(plan))
     result = prune_file(PruneOptions(model, out, wanted, **options), progress)
     for warning in result.warnings:
         progress(f"warning: {warning}")

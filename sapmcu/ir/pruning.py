@@ -18,10 +18,18 @@ class Criterion(StrEnum):
     L1 = "l1"
 
 
+class ArenaPlan(StrEnum):
+    """Which arena of the native engine has a limit: by rows (at the same MACs), or of whole ops one after the other."""
+
+    ROWS = "rows"
+    WHOLE = "whole"
+
+
 @dataclass(frozen=True, slots=True)
 class PruningGoal:
     """Of ratio and sram_bytes one is None. ratio: share of the channels that can go, 0 to below 1. sram_bytes: of the
-    native engine's arena. multiple: of which the widths of the groups stay. keep: layers whose channels stay.
+    native engine's arena as it is planned for `plan`. multiple: of which the widths of the groups stay. keep: layers
+    whose channels stay.
     """
 
     ratio: float | None = None
@@ -29,6 +37,7 @@ class PruningGoal:
     criterion: Criterion = Criterion.BN
     multiple: int = 4
     keep: tuple[str, ...] = ()
+    plan: ArenaPlan = ArenaPlan.ROWS
 
 
 def check_goal(goal: PruningGoal) -> None:
@@ -75,13 +84,17 @@ class Width:
 
 @dataclass(frozen=True, slots=True)
 class ModelSize:
-    """macs and arena_bytes are those of the int8 model; None where it can't be quantized, or the native engine lacks
-    an op. arena_bytes: of the native engine, input and output included, without stack.
+    """macs and arenas are those of the int8 model; None where it can't be quantized, or the native engine lacks an op.
+    arena_bytes: of the native engine op after op, input and output included, without stack; rows_arena_bytes: by rows.
     """
 
     parameters: int
     macs: int | None
     arena_bytes: int | None
+    rows_arena_bytes: int | None
+
+    def sram_bytes(self, plan: ArenaPlan) -> int | None:
+        return self.rows_arena_bytes if plan is ArenaPlan.ROWS else self.arena_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from sapmcu.ir.measure import ACCURACY, MEASURE_TITLES
 from sapmcu.ir.pruning import FineTuning, Pruning
 from sapmcu.report.terminal import columns, number, render
 
-SRAM_IS = "native engine, int8"
+SRAM_IS = "native, op after op"
 
 
 def render_pruning(pruning: Pruning, *, width: int | None = None) -> str:
@@ -55,6 +55,7 @@ def _sizes(pruning: Pruning) -> list[tuple[str, str, str, str]]:
         ("parameters", number(before.parameters), number(after.parameters), ""),
         ("MACs", _known(before.macs), _known(after.macs), ""),
         ("SRAM bytes", _known(before.arena_bytes), _known(after.arena_bytes), SRAM_IS),
+        ("  by rows", _known(before.rows_arena_bytes), _known(after.rows_arena_bytes), "native, at the same MACs"),
     ]
 
 
@@ -67,7 +68,12 @@ def pruning_json(pruning: Pruning) -> dict[str, Any]:
     goal = asdict(pruning.goal)
     return {
         "model": pruning.model,
-        "goal": {**goal, "criterion": pruning.goal.criterion.value, "keep": list(pruning.goal.keep)},
+        "goal": {
+            **goal,
+            "criterion": pruning.goal.criterion.value,
+            "plan": pruning.goal.plan.value,
+            "keep": list(pruning.goal.keep),
+        },
         "channels": {"before": pruning.channels_before, "after": pruning.channels_after},
         "groups": [
             {

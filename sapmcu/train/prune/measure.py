@@ -22,6 +22,7 @@ from sapmcu.lower import lower_graph, order_graph
 from sapmcu.passes import PASSES
 from sapmcu.passes.dead_channels import drop_dead_channels
 from sapmcu.pipeline import native_graph, run_passes
+from sapmcu.plan.rows import CascadeOptions, plan_cascades
 from sapmcu.quantize.guess import guess_samples
 from sapmcu.quantize.quantizer import check_full_int8
 from sapmcu.quantize.tensorflow import quantize_with_tensorflow
@@ -62,11 +63,13 @@ def measure(model: Any) -> tuple[ModelSize, str]:
         except UserError:
             graph = int8_graph(normalized(model))
     except UserError as error:
-        return ModelSize(parameters, None, None), error.message
+        return ModelSize(parameters, None, None, None), error.message
     try:
-        return ModelSize(parameters, graph_macs(graph), lower_graph(graph).plan.arena_bytes), ""
+        whole = lower_graph(graph)
     except UserError as error:
-        return ModelSize(parameters, graph_macs(graph), None), error.message
+        return ModelSize(parameters, graph_macs(graph), None, None), error.message
+    by_rows = plan_cascades(graph, whole.steps, CascadeOptions())
+    return ModelSize(parameters, graph_macs(graph), whole.plan.arena_bytes, by_rows.arena_bytes), ""
 
 
 def normalized(model: Any) -> Any:

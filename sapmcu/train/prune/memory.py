@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,6 +13,19 @@ from sapmcu.ir.graph import Array
 from sapmcu.train.prune.calls import Call, Ref
 from sapmcu.train.prune.graph import ChannelGraph
 from sapmcu.train.prune.rules import rule_of
+
+Ranked = Sequence[tuple[int, Hashable]]
+"""Bytes that live at a place of the run, and which it is."""
+
+
+class Live(Protocol):
+    """An estimate of the arena of a network that has lost some channels. is_kept: bool, by root."""
+
+    def ranked(self, is_kept: Array) -> Ranked:
+        """The places that decide, the highest first."""
+
+    def bytes_at(self, place: Any, is_kept: Array) -> int:
+        """The same for one place."""
 
 
 class LiveTensors:
@@ -23,7 +38,7 @@ class LiveTensors:
 
     def __init__(self, graph: ChannelGraph) -> None:
         self.graph = graph
-        owners = _owners(graph)
+        self.owners = owners = _owners(graph)
         self.buffers = [ref for ref in owners if owners[ref] == ref]
         number = {ref: index for index, ref in enumerate(self.buffers)}
         self.is_live = np.zeros((len(graph.network.calls), len(self.buffers)), bool)
@@ -31,7 +46,7 @@ class LiveTensors:
         for ref, owner in owners.items():
             self.is_live[first[ref] : last[ref] + 1, number[owner]] = True
         self.pixels = np.array([_pixels(ref) for ref in self.buffers])
-        self.poolings = {index: call for index, call in enumerate(graph.network.calls) if _is_pooling(call)}
+        self.poolings = {index: call for index, call in enumerate(graph.network.calls) if is_pooling(call)}
 
     def sizes(self, is_kept: Array) -> Array:
         """int64 [buffers]: bytes of each."""
@@ -43,16 +58,21 @@ class LiveTensors:
         """int64 [calls]: bytes that live while each call runs."""
         total: Array = self.is_live @ self.sizes(is_kept)
         for index in self.poolings:
-            total[index] += self._inner_bytes(index, is_kept)
+            total[index] += self.inner_bytes(index, is_kept)
         return total
 
-    def bytes_at(self, call: int, is_kept: Array) -> int:
+    def ranked(self, is_kept: Array) -> Ranked:
+        """(bytes, call), the largest first."""
+        live_bytes = self.live_bytes(is_kept)
+        return [(int(live_bytes[call]), int(call)) for call in np.argsort(-live_bytes, kind="stable")]
+
+    def bytes_at(self, call: Any, is_kept: Array) -> int:
         """The same for one call."""
         live = (self.buffers[index] for index in np.flatnonzero(self.is_live[call]))
         outer = sum(_pixels(ref) * self.graph.width(ref, is_kept) for ref in live)
-        return outer + (self._inner_bytes(call, is_kept) if call in self.poolings else 0)
+        return outer + (self.inner_bytes(call, is_kept) if call in self.poolings else 0)
 
-    def _inner_bytes(self, index: int, is_kept: Array) -> int:
+    def inner_bytes(self, index: int, is_kept: Array) -> int:
         """What a pooling needs beside its input and output."""
         call = self.poolings[index]
         (ref,) = call.inputs
@@ -65,7 +85,7 @@ def _pixels(ref: Ref) -> int:
     return math.prod(size or 1 for size in ref.shape[1:-1])
 
 
-def _is_pooling(call: Call) -> bool:
+def is_pooling(call: Call) -> bool:
     return callable(getattr(call.layer, "cost", None))
 
 

@@ -8,13 +8,14 @@ from functools import cache
 from typing import Any
 
 from sapmcu.errors import UserError
-from sapmcu.ir.pruning import Criterion, ModelSize, Pruning, PruningGoal, Width, check_goal
+from sapmcu.ir.pruning import ArenaPlan, Criterion, ModelSize, Pruning, PruningGoal, Width, check_goal
 from sapmcu.isolated import Progress, silent
 from sapmcu.train.prune.graph import ChannelGraph, channel_graph
 from sapmcu.train.prune.measure import measure
 from sapmcu.train.prune.memory import LiveTensors
 from sapmcu.train.prune.rank import LEAST_SHARE, Block, Ranking, Widths, least_width, rank, remove_share
 from sapmcu.train.prune.rebuild import rebuild
+from sapmcu.train.prune.rows import LiveRows
 from sapmcu.train.prune.search import first_fitting, peak_path
 
 
@@ -26,18 +27,20 @@ def prune(
     criterion: str = "bn",
     multiple: int = 4,
     keep: Sequence[str] = (),
+    plan: str = "rows",
     progress: Progress = silent,
 ) -> Any:
     """A smaller Keras model with the weights of the channels that stay; the model itself is left as it is.
 
-    Give ratio (the share of channels to remove) or sram_bytes (what the native engine's arena may be); the other
-    arguments are those of PruningGoal.
+    Give ratio (the share of channels to remove) or sram_bytes (what the native engine's arena may be, planned by rows,
+    or with plan="whole" op after op); the other arguments are those of PruningGoal.
 
     Raises: UserError where the goal makes no sense or can't be reached, or the model can't be rewritten.
     """
-    if criterion not in tuple(Criterion):
-        raise UserError(f"there is no criterion {criterion!r}", hint=f"choose one of {', '.join(Criterion)}")
-    goal = PruningGoal(ratio, sram_bytes, Criterion(criterion), multiple, tuple(keep))
+    for what, name, names in (("criterion", criterion, tuple(Criterion)), ("plan", plan, tuple(ArenaPlan))):
+        if name not in names:
+            raise UserError(f"there is no {what} {name!r}", hint=f"choose one of {', '.join(names)}")
+    goal = PruningGoal(ratio, sram_bytes, Criterion(criterion), multiple, tuple(keep), ArenaPlan(plan))
     return prune_to(model, goal, progress=progress, is_measured=False)[0]
 
 
@@ -67,13 +70,13 @@ def prune_to(
         whole=tuple(graph.whole.items()),
         before=before,
         after=after,
-        warnings=tuple(_warnings(graph, goal, removed, reason)),
+        warnings=(*_warnings(graph, goal, removed, reason), *_fitting(goal, before, removed)),
     )
 
 
 def _size(model: Any, is_measured: bool, progress: Progress) -> tuple[ModelSize, str]:
     if not is_measured:
-        return ModelSize(int(model.count_params()), None, None), ""
+        return ModelSize(int(model.count_params()), None, None, None), ""
     progress(f"quantizing a model of {model.count_params():,} parameters to find its size")
     return measure(model)
 
@@ -89,13 +92,14 @@ def _by_sram(
 ) -> tuple[list[Block], Any, ModelSize]:
     """(what goes, the smaller model, its size)."""
     size, reason = before
-    limit = goal.sram_bytes
+    limit, present = goal.sram_bytes, size.sram_bytes(goal.plan)
     assert limit is not None
-    if size.arena_bytes is None:
+    if present is None:
         raise UserError(f"the SRAM of {graph.network.name} can't be found: {reason}", hint="give --ratio instead")
-    if size.arena_bytes > limit:
-        _check_removable(graph, widths)
-    live = LiveTensors(graph)
+    if present <= limit:
+        return [], rebuild(graph, graph.kept(())), size
+    _check_removable(graph, widths)
+    live = LiveRows(graph) if goal.plan is ArenaPlan.ROWS else LiveTensors(graph)
     path, peaks = peak_path(graph, live, widths)
 
     @cache
@@ -104,7 +108,7 @@ def _by_sram(
         return smaller, _size(smaller, True, progress)[0] if place else size
 
     def arena_bytes(place: int) -> int:
-        found = made(place)[1].arena_bytes
+        found = made(place)[1].sram_bytes(goal.plan)
         if found is None:
             raise UserError(f"the SRAM of a pruned {graph.network.name} can't be found", hint="give --ratio instead")
         return found
@@ -115,16 +119,18 @@ def _by_sram(
         raise UserError(
             f"{graph.network.name} can't be pruned to {limit:,} bytes of SRAM; the least reachable is {least:,}",
             hint=f"--sram {least}; or shrink the images, or pool earlier",
-            details=[_peak_text(graph, live, path), *(f"{name}: {why}" for name, why in graph.whole.items())],
+            details=[*_peak_text(graph, live, path), *(f"{name}: {why}" for name, why in graph.whole.items())],
         )
     return path[:place], *made(place)
 
 
-def _peak_text(graph: ChannelGraph, live: LiveTensors, path: Sequence[Block]) -> str:
-    is_kept = graph.kept(_channels(path))
-    call = int(live.live_bytes(is_kept).argmax())
-    sizes = live.sizes(is_kept)[live.is_live[call]]
-    return f"peak at layer {graph.network.calls[call].name}: {' + '.join(f'{size:,}' for size in sizes)}"
+def _peak_text(graph: ChannelGraph, live: LiveTensors | LiveRows, path: Sequence[Block]) -> Iterable[str]:
+    """What lives at the peak of whole ops; by rows it is spread over many tensors."""
+    if isinstance(live, LiveTensors):
+        is_kept = graph.kept(_channels(path))
+        call = int(live.live_bytes(is_kept).argmax())
+        sizes = live.sizes(is_kept)[live.is_live[call]]
+        yield f"peak at layer {graph.network.calls[call].name}: {' + '.join(f'{size:,}' for size in sizes)}"
 
 
 def _check_removable(graph: ChannelGraph, widths: Widths) -> None:
@@ -162,3 +168,9 @@ def _warnings(graph: ChannelGraph, goal: PruningGoal, removed: Sequence[Block], 
             yield f"nothing was removed: the ratio asks for less than half of {goal.multiple} channels; see --multiple"
     if reason:
         yield f"the size as int8 is unknown: {reason}"
+
+
+def _fitting(goal: PruningGoal, before: ModelSize, removed: Sequence[Block]) -> Iterable[str]:
+    if goal.sram_bytes is not None and not removed:
+        how = "sapmcu convert --optimize sram plans it so" if goal.plan is ArenaPlan.ROWS else "op after op"
+        yield f"nothing was removed: the model needs {before.sram_bytes(goal.plan):,} bytes as it is ({how})"

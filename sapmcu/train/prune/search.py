@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
+from collections.abc import Callable, Hashable, Sequence
 
 from sapmcu.ir.graph import Array
 from sapmcu.train.prune.graph import ChannelGraph
-from sapmcu.train.prune.memory import LiveTensors
+from sapmcu.train.prune.memory import Live
 from sapmcu.train.prune.rank import Block, Widths
 
 
-def peak_path(graph: ChannelGraph, live: LiveTensors, widths: Widths) -> tuple[list[Block], list[int]]:
+def peak_path(graph: ChannelGraph, live: Live, widths: Widths) -> tuple[list[Block], list[int]]:
     """Blocks in the order in which they go, and the estimated peak, in bytes, after none, one, two... of them.
 
     Each block is the one that costs least for each byte that it saves at the present peak, where the cost is its share
@@ -21,26 +19,27 @@ def peak_path(graph: ChannelGraph, live: LiveTensors, widths: Widths) -> tuple[l
     next highest counts. The path ends where every group is as narrow as it may be.
     """
     is_kept = graph.kept(())
-    stuck = np.zeros(len(graph.network.calls), bool)
+    stuck: set[Hashable] = set()
     blocks: list[Block] = []
-    live_bytes = live.live_bytes(is_kept)
-    peaks = [int(live_bytes.max())]
-    while not stuck.all():
-        call = int(np.where(stuck, -1, live_bytes).argmax())
+    ranked = live.ranked(is_kept)
+    peaks = [ranked[0][0]]
+    while True:
+        peak, place = next(((peak, place) for peak, place in ranked if place not in stuck), (0, None))
+        if place is None:
+            return blocks, peaks
         offers = []
         for group in range(len(graph.groups)):
             block = widths.weakest(group)
-            saved = int(live_bytes[call]) - live.bytes_at(call, _without(is_kept, block)) if block else 0
+            saved = peak - live.bytes_at(place, _without(is_kept, block)) if block else 0
             if saved > 0:
                 offers.append((widths.share(group, block) / saved, group))
         if not offers:
-            stuck[call] = True
+            stuck.add(place)
             continue
         blocks.append(widths.take(min(offers)[1]))
         is_kept = _without(is_kept, blocks[-1])
-        live_bytes = live.live_bytes(is_kept)
-        peaks.append(int(live_bytes.max()))
-    return blocks, peaks
+        ranked = live.ranked(is_kept)
+        peaks.append(ranked[0][0])
 
 
 def _without(is_kept: Array, block: Block) -> Array:

@@ -12,13 +12,14 @@ from quiet_keras import keras
 from reference_models import ROOT
 
 from sapmcu.errors import UserError
-from sapmcu.ir.pruning import PruningGoal
+from sapmcu.ir.pruning import ArenaPlan, Criterion, PruningGoal
 from sapmcu.train.prune import prune_to
 from sapmcu.train.prune.graph import channel_graph
 from sapmcu.train.prune.measure import int8_graph, measure
 from sapmcu.train.prune.memory import LiveTensors
 from sapmcu.train.prune.rank import Widths, rank
 from sapmcu.train.prune.rebuild import rebuild
+from sapmcu.train.prune.rows import LiveRows
 from sapmcu.train.prune.search import peak_path
 
 pytestmark = pytest.mark.needs("tensorflow")
@@ -42,7 +43,7 @@ def test_the_estimate_is_what_the_engine_needs(build: Any) -> None:
 
 
 def test_the_limit_is_met_and_no_block_went_in_vain(dscnn: Any) -> None:
-    goal = PruningGoal(sram_bytes=10_000)
+    goal = PruningGoal(sram_bytes=10_000, plan=ArenaPlan.WHOLE)
     smaller, pruning = prune_to(dscnn, goal)
     assert pruning.before.arena_bytes == 18_816
     arena = pruning.after.arena_bytes
@@ -62,10 +63,32 @@ def test_the_limit_is_met_and_no_block_went_in_vain(dscnn: Any) -> None:
     assert size is not None and size > 10_000
 
 
-def test_a_model_that_fits_stays_whole(dscnn: Any) -> None:
-    smaller, pruning = prune_to(dscnn, PruningGoal(sram_bytes=20_000))
+def test_a_limit_is_met_by_rows_with_more_channels_than_op_after_op(dscnn: Any) -> None:
+    _, pruning = prune_to(dscnn, PruningGoal(sram_bytes=3_600))
+    before, after = pruning.before, pruning.after
+    assert (before.arena_bytes, before.rows_arena_bytes) == (18_816, 4_368)
+    assert after.rows_arena_bytes is not None and after.arena_bytes is not None
+    assert 3_000 < after.rows_arena_bytes <= 3_600 < after.arena_bytes
+    assert pruning.channels_after >= 0.7 * pruning.channels_before
+    assert not pruning.warnings
+
+
+@pytest.mark.parametrize("build", [residual, inverted_residual])
+def test_the_estimate_by_rows_falls_with_every_block(build: Any) -> None:
+    """A narrower network never needs more; the path ends where nothing can go."""
+    graph = channel_graph(randomized(build()))
+    path, peaks = peak_path(graph, LiveRows(graph), Widths(graph.groups, rank(graph, Criterion.BN), 4))
+    assert peaks == sorted(peaks, reverse=True)
+    assert len(path) == len(peaks) - 1 > 1
+    assert peaks[0] <= int(LiveTensors(graph).live_bytes(graph.kept(())).max())
+
+
+@pytest.mark.parametrize(("plan", "sram_bytes"), [(ArenaPlan.ROWS, 5_000), (ArenaPlan.WHOLE, 20_000)])
+def test_a_model_that_fits_stays_whole(dscnn: Any, plan: ArenaPlan, sram_bytes: int) -> None:
+    smaller, pruning = prune_to(dscnn, PruningGoal(sram_bytes=sram_bytes, plan=plan))
     assert pruning.channels_after == pruning.channels_before
     assert smaller.count_params() == dscnn.count_params()
+    assert ["nothing was removed: the model needs " in warning for warning in pruning.warnings] == [True]
 
 
 def test_a_limit_out_of_reach_says_what_is_in_reach(dscnn: Any) -> None:
@@ -73,7 +96,7 @@ def test_a_limit_out_of_reach_says_what_is_in_reach(dscnn: Any) -> None:
     with pytest.raises(
         UserError, match="can't be pruned to 1,000 bytes of SRAM; the least reachable is 3,920"
     ) as caught:
-        prune_to(dscnn, PruningGoal(sram_bytes=1000))
+        prune_to(dscnn, PruningGoal(sram_bytes=1000, plan=ArenaPlan.WHOLE))
     assert caught.value.details == ("peak at layer stem: 784 + 3,136",)
     assert "--sram 3920" in str(caught.value.hint)
 
@@ -123,5 +146,5 @@ def test_poolings_count_with_what_they_need_inside(kind: str) -> None:
     assert size.arena_bytes is not None
     live = LiveTensors(graph := channel_graph(model)).live_bytes(graph.kept(()))
     assert graph.network.calls[int(live.argmax())].name == "pool"
-    _, pruning = prune_to(model, PruningGoal(sram_bytes=size.arena_bytes - 1))
+    _, pruning = prune_to(model, PruningGoal(sram_bytes=size.arena_bytes - 1, plan=ArenaPlan.WHOLE))
     assert [one.channels_after for one in pruning.widths] == [4, 8]
