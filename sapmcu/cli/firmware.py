@@ -69,7 +69,7 @@ def build(project: Path, as_json: bool, **options: Any) -> None:
     from sapmcu.report.firmware import build_json, render_build
     from sapmcu.report.json import json_text
 
-    made = build_project(project, **_build_options(options)).build
+    made = build_project(project, **build_options(options)).build
     click.echo(json_text(build_json(made)) if as_json else render_build(made))
 
 
@@ -103,7 +103,7 @@ def run(project: Path, inputs: tuple[Path, ...], profile: bool, as_json: bool, *
 
     port = _port(options)
     if port is None:
-        done = run_project(project, inputs=inputs or None, **_build_options(options))
+        done = run_project(project, inputs=inputs or None, **build_options(options))
     else:
         done = run_on_board(project, port, inputs or None)
     _warn_of_arena(done)
@@ -136,7 +136,7 @@ def test(project: Path, junit: Path | None, as_json: bool, **options: Any) -> No
     from sapmcu.report.junit import write_junit
 
     port = _port(options)
-    done = test_project(project, **_build_options(options)) if port is None else test_on_board(project, port)
+    done = test_project(project, **build_options(options)) if port is None else test_on_board(project, port)
     _warn_of_arena(done)
     if junit is not None:
         write_junit(done, junit)
@@ -200,7 +200,7 @@ def _port(options: dict[str, Any]) -> SerialPort | None:
     return SerialPort(name, baud, timeout_s)
 
 
-def _build_options(options: dict[str, Any]) -> dict[str, Any]:
+def build_options(options: dict[str, Any]) -> dict[str, Any]:
     """The options of build, run and test as functions take them."""
     from sapmcu.emulation import tflm_directory
     from sapmcu.ir.build import Engine, Link, Prefer

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`sapmcu flash`: build a project's firmware for its board, write it by one of the board's methods, verify it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sapmcu.boards.board import Board, FlashMethod, load_board
+from sapmcu.build.project import load_project
+from sapmcu.emulation import build_project
+from sapmcu.errors import ToolError, UserError
+from sapmcu.flash import drive
+from sapmcu.flash.failures import Kind, explain, failure
+from sapmcu.flash.job import Job, image_range
+from sapmcu.flash.method import Method, Probe, Step
+from sapmcu.flash.table import METHODS
+from sapmcu.flash.tool import Tool, find_tool, require_tool, run_command
+from sapmcu.ir.build import Engine, Link, Prefer
+
+UF2 = "uf2"
+LIMIT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class FlashOptions:
+    """method, probe, board: None for what there is one of. limit_s: for each command.
+
+    board: a name or a file, for a project whose board isn't one of sapmcu's.
+    """
+
+    method: str | None = None
+    probe: str | None = None
+    board: str | None = None
+    is_dry: bool = False
+    limit_s: float = LIMIT_S
+    toolchain: str | None = None
+    prefer: Prefer = Prefer.SPEED
+    tflm: Path | None = None
+    link: Link | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flashed:
+    """What was done, or would be. commands: as a shell takes them. is_verified: all was read back and is equal."""
+
+    board: str
+    method: str
+    commands: tuple[str, ...]
+    elf: Path
+    size_bytes: int
+    is_dry: bool
+    is_verified: bool
+
+
+def flash_project(project_dir: Path, options: FlashOptions, progress: Callable[[str], None]) -> Flashed:
+    """Raises: UserError for what can't be flashed, ToolError for tools, probes and chips."""
+    board = project_board(project_dir, options)
+    chosen = choose_method(board, options.method)
+    built = build_project(
+        project_dir, None, options.toolchain, options.prefer, tflm=options.tflm, link=options.link
+    ).build
+    base, size_bytes = image_range(built.elf, board)
+    job = Job(board, built.elf, built.bin, built.hex, base, size_bytes, chosen.arguments, options.probe)
+    flash = flash_uf2 if chosen.tool == UF2 else flash_by_tool
+    commands, is_verified = flash(chosen.tool, job, options, progress)
+    return Flashed(board.name, chosen.tool, commands, built.elf, size_bytes, options.is_dry, is_verified)
+
+
+def project_board(project_dir: Path, options: FlashOptions) -> Board:
+    """The board that the project was converted for. Raises: UserError for another one."""
+    engine = Engine.NATIVE if options.tflm is None else Engine.TFLM
+    name = load_project(project_dir / "firmware", engine).board
+    if options.board is not None:
+        board = load_board(options.board)
+    else:
+        try:
+            board = load_board(name)
+        except UserError as error:
+            raise UserError(
+                f"{project_dir} is for the board {name}, which isn't one of sapmcu's",
+                hint="--board FILE.toml names its file",
+            ) from error
+    if board.name != name:
+        raise UserError(
+            f"{project_dir} is for {name}, not for {board.name}", hint=f"convert the model for --board {board.name}"
+        )
+    return board
+
+
+def choose_method(board: Board, wanted: str | None) -> FlashMethod:
+    """The one that is wanted, else the board's first whose tool is there. Raises: UserError, ToolError."""
+    known = [one for one in board.flash_methods if one.tool == UF2 or one.tool in METHODS]
+    if wanted is not None:
+        known = [one for one in known if one.tool == wanted]
+    if not known:
+        names = ", ".join(one.tool for one in board.flash_methods) or "none"
+        how = f"by {wanted}" if wanted else "at all"
+        raise UserError(
+            f"sapmcu doesn't know how to flash {board.name} {how}",
+            hint=f"its board file has {names}; [flash.{wanted or 'NAME'}] there adds one",
+        )
+    chosen = known[0] if wanted else next((one for one in known if _is_ready(one)), None)
+    if chosen is None:
+        error = ToolError(f"no tool that flashes {board.name} is installed", hint=METHODS[known[0].tool].tool.get)
+        error.details = tuple(f"{METHODS[one.tool].tool.name}: {METHODS[one.tool].tool.get}" for one in known)
+        raise error
+    keys = drive.KEYS if chosen.tool == UF2 else METHODS[chosen.tool].keys
+    missing = [f"flash.{chosen.tool}.{key}" for key in keys if key not in chosen.arguments]
+    if missing:
+        raise UserError(f"the file of board {board.name} lacks {', '.join(missing)}", hint="CONTRIBUTING.md says more")
+    return chosen
+
+
+def _is_ready(method: FlashMethod) -> bool:
+    return method.tool == UF2 or find_tool(METHODS[method.tool].tool) is not None
+
+
+def flash_uf2(_: str, job: Job, options: FlashOptions, progress: Callable[[str], None]) -> tuple[tuple[str, ...], bool]:
+    image = drive.write_uf2(job)
+    if options.is_dry:
+        where = options.probe or f"the drive {job.text('volume')}"
+        return (shlex.join(("cp", str(image), where)),), False
+    place = drive.find_drive(job)
+    progress(f"copying {image} to {place}")
+    drive.copy_to_drive(image, place, options.limit_s)
+    return (shlex.join(("cp", str(image), str(place))),), False
+
+
+def flash_by_tool(
+    name: str, job: Job, options: FlashOptions, progress: Callable[[str], None]
+) -> tuple[tuple[str, ...], bool]:
+    method = METHODS[name]
+    if options.is_dry:
+        path = find_tool(method.tool) or Path(method.tool.name)
+        steps = method.steps(job)
+        _write_files(steps)
+        return tuple(shlex.join((str(path), *step.arguments)) for step in steps), False
+    path = require_tool(method.tool)
+    job = method.prepare(_with_probe(job, method, path))
+    steps = method.steps(job)
+    _write_files(steps)
+    lines = []
+    for step in steps:
+        command = (str(path), *step.arguments)
+        progress(shlex.join(command))
+        lines.append(shlex.join(command))
+        _run(command, step, method, job, options.limit_s)
+    return tuple(lines), method.verifies
+
+
+def _with_probe(job: Job, method: Method, path: Path) -> Job:
+    """Name the probe where there is one; two are never a choice of the tool's. Raises: ToolError."""
+    probes = method.list_probes(path)
+    if probes is None:
+        return job
+    if job.probe is not None:
+        fitting = [one for one in probes if one.id.lower().startswith(job.probe.lower())]
+        if len(fitting) == 1:
+            return replace(job, probe=fitting[0].id)
+        raise _choice(failure(Kind.NO_PROBE, method.tool.name, job, method.tool.get), probes)
+    if len(probes) > 1:
+        raise _choice(failure(Kind.SEVERAL, method.tool.name, job, method.tool.get), probes)
+    return replace(job, probe=probes[0].id or None) if probes else job
+
+
+def _choice(error: ToolError, probes: tuple[Probe, ...]) -> ToolError:
+    error.details = tuple(f"{one.id or 'no serial number'}: {one.what}" for one in probes)
+    return error
+
+
+def _write_files(steps: tuple[Step, ...]) -> None:
+    for step in steps:
+        for path, text in step.files.items():
+            path.write_text(text, encoding="utf-8")
+        if step.equal is not None:
+            step.equal[1].unlink(missing_ok=True)
+
+
+def _run(command: tuple[str, ...], step: Step, method: Method, job: Job, limit_s: float) -> None:
+    done = run_command(command, limit_s)
+    has_said = re.search(step.says, done.output) is not None
+    if done.returncode != 0 or not has_said:
+        raise explain(done, method.patterns, job, method.tool.get)
+    if step.equal is not None:
+        written, back = step.equal
+        if not back.is_file() or back.read_bytes() != written.read_bytes():
+            raise failure(Kind.NOT_VERIFIED, method.tool.name, job, method.tool.get, done)
+
+
+def flash_tools() -> tuple[tuple[str, Tool], ...]:
+    """(method, tool) of all that need one, for `sapmcu doctor`."""
+    return tuple((name, method.tool) for name, method in METHODS.items())

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`sapmcu flash` as a user types it, with tools that only record what they are told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command import sapmcu
+from fake_tools import FakeTools, make_fake_tools
+from native_project import write_native_project
+
+from sapmcu.flash import probes as usb
+
+pytestmark = pytest.mark.needs("arm-none-eabi-gcc")
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTools:
+    fakes = make_fake_tools(tmp_path / "fakes", monkeypatch)
+    fakes.add("openocd")
+    monkeypatch.setattr(usb, "USB_DEVICES", tmp_path / "no-usb")
+    fakes.answer("--version", "Open On-Chip Debugger 0.12.0")
+    return fakes
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return write_native_project(tmp_path / "project", "nucleo_f446re")
+
+
+def test_a_project_is_built_written_and_verified(
+    tools: FakeTools, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools.answer("program", "** Verified OK **")
+    done = sapmcu(capsys, monkeypatch, "flash", project, "--method", "openocd")
+    assert done.code == 0, done.err
+    assert done.out.startswith("flashed nucleo_f446re by openocd: ") and "equal in every byte" in done.out
+    elf = project / "build" / "native-gcc-uart" / "firmware.elf"
+    assert elf.is_file() and f"program {{{elf}}} verify reset exit" in tools.calls[-1]
+
+
+def test_a_dry_run_prints_commands_for_a_shell(
+    tools: FakeTools, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = sapmcu(capsys, monkeypatch, "flash", project, "--method", "openocd", "--dry-run")
+    assert done.code == 0 and done.out.endswith("verify reset exit'\n") and len(done.out.splitlines()) == 1
+    done = sapmcu(capsys, monkeypatch, "flash", project, "--method", "openocd", "--dry-run", "--json")
+    said = json.loads(done.out)
+    assert (said["board"], said["method"], said["is_dry"], said["is_verified"]) == (
+        "nucleo_f446re",
+        "openocd",
+        True,
+        False,
+    )
+    assert tools.calls == []
+
+
+def test_failures_end_with_exit_code_3(
+    tools: FakeTools, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools.answer("program", "Error: open failed", code=1)
+    done = sapmcu(capsys, monkeypatch, "flash", project, "--method", "openocd")
+    assert done.code == 3 and done.err.splitlines()[-1].startswith("hint: connect the debugger of NUCLEO-F446RE")
+    assert "error: openocd finds no probe\n" in done.err
+
+
+def test_another_board_than_the_project_is_for_is_refused(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = sapmcu(capsys, monkeypatch, "flash", project, "--board", "nucleo_h743zi2")
+    assert done.code == 1 and "is for nucleo_f446re, not for nucleo_h743zi2" in done.err
