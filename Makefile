@@ -11,7 +11,7 @@ DEMO_BOARD ?= stm32h7
 APT_TEST := gcc g++ cmake chromium gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm dataset-fashion-mnist
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test check golden fuzz bench clean
+.PHONY: help setup setup-test demo test check golden fuzz bench prices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -53,6 +53,9 @@ fuzz: setup ## mutate the reference models for as long as FUZZ_CASES says
 
 bench: setup ## time and memory of the tool itself
 	$(BIN)/python benchmarks/tool.py
+
+prices: setup-test ## measure what kernels take, for the prices of ops
+	$(BIN)/python benchmarks/prices.py
 
 clean: ## remove what was made here
 	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

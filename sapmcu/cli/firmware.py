@@ -84,6 +84,7 @@ def build(project: Path, as_json: bool, **options: Any) -> None:
 @TIMEOUT
 @click.option("--input", "inputs", type=click.Path(path_type=Path), multiple=True, help="Your own input, .npy; repeat.")
 @click.option("--profile", is_flag=True, help="List what each op takes, and the functions that take most.")
+@click.option("--speed-report", is_flag=True, help="List each op's kernel, its instructions a MAC, and its price.")
 @click.option(
     "--wait-states",
     type=click.IntRange(0, 100),
@@ -94,12 +95,15 @@ def build(project: Path, as_json: bool, **options: Any) -> None:
 @TOOLCHAIN
 @PREFER
 @JSON
-def run(project: Path, inputs: tuple[Path, ...], profile: bool, as_json: bool, **options: Any) -> None:
+def run(
+    project: Path, inputs: tuple[Path, ...], profile: bool, speed_report: bool, as_json: bool, **options: Any
+) -> None:
     """Build PROJECT's firmware and run one inference in an emulator, or on a board as it is flashed there."""
     from sapmcu.emulation import run_project
     from sapmcu.on_board import run_on_board
-    from sapmcu.report.firmware import render_run, run_json
+    from sapmcu.report.firmware import render_run, render_speeds, run_json
     from sapmcu.report.json import json_text
+    from sapmcu.speed import op_speeds
 
     port = _port(options)
     if port is None:
@@ -107,7 +111,10 @@ def run(project: Path, inputs: tuple[Path, ...], profile: bool, as_json: bool, *
     else:
         done = run_on_board(project, port, inputs or None)
     _warn_of_arena(done)
-    click.echo(json_text(run_json(done)) if as_json else render_run(done, profile=profile))
+    speeds = op_speeds(project, done) if speed_report else ()
+    click.echo(json_text(run_json(done, speeds)) if as_json else render_run(done, profile=profile))
+    if speeds and not as_json:
+        click.echo(f"\n{render_speeds(speeds)}")
     if done.outputs_equal is False:
         raise UserError(
             f"{project}: the outputs differ from those in testdata/", hint=f"sapmcu test {project} says where"

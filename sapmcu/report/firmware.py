@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import repeat
 from typing import Any
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from sapmcu.ir.build import Build
 from sapmcu.ir.run import Measurement, Run, TestRun, latency_us, run_place
+from sapmcu.ir.speed import OpSpeed
 from sapmcu.report.junit import describe_difference
 from sapmcu.report.terminal import columns, facts, number, render
 
@@ -115,6 +117,34 @@ def _time_rows(run: Run, place: str) -> list[tuple[str, str, str]]:
     return rows
 
 
+def render_speeds(speeds: Sequence[OpSpeed], *, width: int | None = None) -> str:
+    """Each op's kernel, what it took and what its price says."""
+    rows = [
+        (
+            *(str(one.index), one.type, _kernels(one), number(one.instructions), *_estimate(one.estimated_cycles)),
+            *("" if one.instructions_per_mac is None else f"{one.instructions_per_mac:.2f}", _price(one)),
+        )
+        for one in speeds
+    ]
+    has_cycles = all(one.estimated_cycles is not None for one in speeds)
+    headings = ["op", "type", "kernel", "instructions", *(["cycles, est."] if has_cycles else []), "a MAC", "price"]
+    table = columns(headings, rows, right=(0, *range(3, len(headings))), flexible=2)
+    priced = [one for one in speeds if one.priced is not None]
+    total, price = sum(one.instructions for one in priced), sum(one.priced or 0 for one in priced)
+    text = f"{len(priced)} ops with a price: {number(total)} instructions, {number(price)} by their prices"
+    text += f", {price / total - 1:+.1%}" if total else ""
+    return render(table, Text(), Text(text), Text("a price is that of the op by itself, op after op"), width=width)
+
+
+def _kernels(one: OpSpeed) -> str:
+    names = (name.removeprefix("sapmcu_").replace("_row_s8", "").removesuffix("_s8") for name in one.kernels)
+    return ", ".join(names)
+
+
+def _price(one: OpSpeed) -> str:
+    return "" if one.error is None else f"{one.error:+.1%}"
+
+
 def render_test(run: TestRun, *, width: int | None = None) -> str:
     """How many vectors are equal, and the first difference."""
     equal = sum(one.difference is None for one in run.results)
@@ -156,8 +186,8 @@ def build_json(build: Build) -> dict[str, Any]:
     }
 
 
-def run_json(run: Run) -> dict[str, Any]:
-    """What `sapmcu run --json` prints."""
+def run_json(run: Run, speeds: Sequence[OpSpeed] = ()) -> dict[str, Any]:
+    """What `sapmcu run --json` prints. speeds: where they were asked for."""
     measurement = run.measurement
     by_op, cycles_by_op = measurement.instructions_by_op, measurement.estimated_cycles_by_op
     return {
@@ -177,12 +207,17 @@ def run_json(run: Run) -> dict[str, Any]:
         "instructions_by_op": None if by_op is None else list(by_op),
         "estimated_cycles_by_op": None if cycles_by_op is None else list(cycles_by_op),
         "profile": [asdict(one) for one in measurement.profile],
+        "ops": [_speed_json(one) for one in speeds],
         "code_bytes": run.code_bytes,
         "model_bytes": run.model_bytes,
         "arena_bytes": run.arena_bytes,
         "stack_bytes": run.stack_bytes,
         "static_bytes": run.static_bytes,
     }
+
+
+def _speed_json(one: OpSpeed) -> dict[str, Any]:
+    return {**asdict(one), "instructions_per_mac": one.instructions_per_mac}
 
 
 def test_json(run: TestRun) -> dict[str, Any]:
