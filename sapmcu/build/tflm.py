@@ -6,13 +6,13 @@ firmware/cmake/tflm.cmake does the same for those who build with CMake.
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sapmcu.boards.core import CORES
+from sapmcu.build.attributes import ObjectTarget, library_targets
 from sapmcu.build.toolchain import Toolchain, gcc_toolchain, run_tool
 from sapmcu.errors import ToolError
 from sapmcu.ir.firmware import FirmwareProject
@@ -63,15 +63,15 @@ def load_tflm(directory: Path, project: FirmwareProject) -> TflmLibrary:
     directory = directory.resolve()
     include_dirs = tuple(dict.fromkeys(_include_dir(directory, header, hint) for header in HEADERS))
     archive = _archive(directory, hint)
-    if shutil.which(f"{BINUTILS}readelf") is None:
-        gcc_toolchain(())
-        raise ToolError(
-            f"{BINUTILS}readelf is not installed", hint="Debian, Ubuntu: apt install binutils-arm-none-eabi"
-        )
-    attributes = run_tool((f"{BINUTILS}readelf", "-A", str(archive)), directory, None, f"{archive} can't be read")
-    problem = wrong_core(attributes, project)
+    try:
+        problem = wrong_core(library_targets(archive), project)
+    except (OSError, ValueError) as error:
+        raise ToolError(f"{archive} can't be read: {error}", hint=hint) from error
     if problem is not None:
         raise ToolError(f"{archive} {problem}", hint=hint)
+    if shutil.which(f"{BINUTILS}nm") is None:
+        gcc_toolchain(())
+        raise ToolError(f"{BINUTILS}nm is not installed", hint="Debian, Ubuntu: apt install binutils-arm-none-eabi")
     symbols = run_tool((f"{BINUTILS}nm", str(archive)), directory, None, f"{archive} can't be read")
     has_cmsis_nn, has_messages = CMSIS_NN_SYMBOL in symbols, MESSAGES_SYMBOL in symbols
     return TflmLibrary(
@@ -107,27 +107,28 @@ def _archive(directory: Path, hint: str) -> Path:
     return found[0]
 
 
-def wrong_core(attributes: str, project: FirmwareProject) -> str | None:
-    """Why the objects that `readelf -A` describes don't run on the project's core, None where they do.
+def wrong_core(targets: Mapping[ObjectTarget, str], project: FirmwareProject) -> str | None:
+    """Why a library's objects don't run on the project's core, with one that doesn't; None where they do.
 
-    Source: Arm ABI addenda32 (IHI 0045), build attributes, as GNU binutils 2.40 prints them.
+    targets: library_targets().
     """
-    archs = set(re.findall(r"Tag_CPU_arch: (\S+)", attributes))
-    if not archs:
+    if not any(one.arch for one in targets):
         return "is no library of Arm objects"
-    strange = archs - set(CORES[project.core].elf_archs)
-    if strange:
-        return f"is built for Arm {', '.join(sorted(strange))}, which a {project.core} doesn't run"
     options = dict(option.split("=", 1) for option in project.core_options if "=" in option)
-    abi = "hard" if "Tag_ABI_VFP_args: VFP registers" in attributes else "soft"
-    if abi != options["-mfloat-abi"]:
-        return f"is built for the {abi} float ABI; {project.board} needs {options['-mfloat-abi']}"
-    fpu = options.get("-mfpu", "")
-    units = re.findall(r"Tag_FP_arch: (\S+)", attributes)
-    if fpu.startswith("fpv4") and any(one.startswith(("FPv5", "VFPv5")) for one in units):
-        return f"is built for an FPU that {project.board} lacks: FPv5, not FPv4"
-    if "-sp-" in fpu and attributes.count("Tag_ABI_HardFP_use: SP only") < len(units):
-        return f"is built for an FPU that {project.board} lacks: double precision"
+    fpu, needs_hard = options.get("-mfpu", ""), options["-mfloat-abi"] == "hard"
+    for one, name in targets.items():
+        if one.arch is not None and one.arch not in CORES[project.core].elf_archs:
+            return f"is built for Arm {one.arch}, which a {project.core} doesn't run: {name}"
+        if one.is_hard_float and not needs_hard:
+            return f"is built for the hard float ABI; {project.board} needs soft: {name}"
+        if one.has_fpu and not fpu:
+            return f"is built for an FPU, which {project.board} lacks: {name}"
+        if one.has_fpu and one.is_fpv5 and fpu.startswith("fpv4"):
+            return f"is built for an FPU that {project.board} lacks: FPv5, not FPv4: {name}"
+        if one.has_fpu and not one.is_single_only and "-sp-" in fpu:
+            return f"is built for an FPU that {project.board} lacks: double precision: {name}"
+    if needs_hard and not any(one.is_hard_float for one in targets):
+        return f"is built for the soft float ABI; {project.board} needs hard"
     return None
 
 

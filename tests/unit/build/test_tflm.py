@@ -98,10 +98,43 @@ def test_a_library_for_another_core_is_refused(tmp_path: Path, message: str) -> 
 
 
 @needs_gcc
-def test_what_is_no_library_is_refused(tmp_path: Path) -> None:
-    (make_headers(tmp_path / "tflm") / LIBRARY).write_text("!<arch>\n")
-    with pytest.raises(ToolError, match="is no library of Arm objects"):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"!<arch>\n", "is no library of Arm objects"),
+        (b"", "can't be read: is no static library"),
+        (b"\x7fELF" + bytes(60), "can't be read: is no static library"),
+        (b"!<arch>\n" + b"truncated.o/".ljust(48) + b"100       `\n" + b"\x7fELF\x01", "is no library of Arm objects"),
+        (b"!<arch>\n" + bytes(70), "can't be read"),
+    ],
+)
+def test_what_is_no_library_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    (make_headers(tmp_path / "tflm") / LIBRARY).write_bytes(content)
+    with pytest.raises(ToolError, match=message) as caught:
         load_tflm(tmp_path / "tflm", project(tmp_path))
+    assert caught.value.exit_code == 3
+
+
+@needs_gcc
+def test_one_object_for_another_core_is_found_among_many(tmp_path: Path) -> None:
+    tflm = make_tflm(tmp_path / "tflm")
+    source = tflm / "one_with_a_name_that_is_longer_than_a_header_has_room_for.c"
+    source.write_text(TWICE.replace("twice", "thrice"))
+    run(["arm-none-eabi-gcc", *M7D, "-c", source, "-o", source.with_suffix(".o")])
+    run(["arm-none-eabi-ar", "qcs", tflm / LIBRARY, source.with_suffix(".o")])
+    with pytest.raises(ToolError, match=rf"lacks: FPv5, not FPv4: {source.stem}\.o") as caught:
+        load_tflm(tflm, project(tmp_path))
+    assert caught.value.exit_code == 3 and "for cortex-m4" in (caught.value.hint or "")
+
+
+@pytest.mark.needs("gcc")
+def test_a_library_of_the_host_is_refused(tmp_path: Path) -> None:
+    tflm = make_headers(tmp_path / "tflm")
+    (tflm / "source.c").write_text(TWICE)
+    run(["gcc", "-c", tflm / "source.c", "-o", tflm / "object.o"])
+    run(["ar", "qcs", tflm / LIBRARY, tflm / "object.o"])
+    with pytest.raises(ToolError, match="is no library of Arm objects"):
+        load_tflm(tflm, project(tmp_path))
 
 
 @needs_gcc
@@ -128,10 +161,11 @@ def test_zig_is_refused(tmp_path: Path) -> None:
         build_firmware(tmp_path / "project", "zig", tflm=make_tflm(tmp_path / "tflm"))
 
 
+@needs_gcc
 def test_a_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_tflm(tmp_path / "tflm")
     monkeypatch.setattr(toolchains, "GCC", "no-such-gcc")
     monkeypatch.setattr(module, "BINUTILS", "no-such-")
-    (make_headers(tmp_path / "tflm") / LIBRARY).write_text("!<arch>\n")
     with pytest.raises(ToolError, match="no-such-gcc is not installed"):
         load_tflm(tmp_path / "tflm", project(tmp_path))
 
