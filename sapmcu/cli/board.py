@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +46,15 @@ def flash(project: Path, as_json: bool, **options: Any) -> None:
 
     done = flash_project(project, FlashOptions(**build_options(options)), progress)
     click.echo(json_text(flash_json(done)) if as_json else render_flash(done))
+
+
+@cli.command()
+@click.option("--port", help="Serial port of the board. Default: the only one that is there.")
+@click.option("--baud", type=click.IntRange(min=1), default=115_200, show_default=True)
+def monitor(port: str | None, baud: int) -> None:
+    """Show what a board prints at its serial port, until Ctrl-C; unplugged, it is waited for."""
+    from sapmcu.run.monitor import watch
+
+    for text in watch(port, baud, progress):
+        click.echo(text, nl=False)
+        sys.stdout.flush()

@@ -26,6 +26,7 @@ def cli() -> None:
     sapmcu export DIR --as cmake -o OUT         its model as a library: CMake, Zephyr, Arduino, PlatformIO
     sapmcu bench model.tflite                   speed and memory, by engine and plan
     sapmcu flash DIR                            writes it to the board; run|test DIR --port run it there
+    sapmcu monitor                              what the board prints
     sapmcu detector DIR --anchors FILE          adds the decoder of boxes to a detector's firmware
     sapmcu pool model.h5 --with sap --at NAME   other poolings in a Keras model
     sapmcu boards                               what boards sapmcu knows
