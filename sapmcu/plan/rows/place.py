@@ -222,7 +222,8 @@ class _Columns:
 
     def meeting(self, block: Block) -> tuple[list[int], list[tuple[int, int, int]]]:
         """Of _FirstFit, alone and pairs of one block."""
-        alone, pairs = list[int](), list[tuple[int, int, int]]()
+        alone: list[int] = []
+        intervals: dict[int, list[tuple[int, int]]] = {}
         for part in block.parts:
             for number in np.flatnonzero((self.first <= part.last) & (self.last >= part.first)).tolist():
                 other, its = self.owners[number], self.parts[number]
@@ -231,5 +232,18 @@ class _Columns:
                 if len(block.parts) == 1 == len(self.blocks[other].parts):
                     alone.append(other)
                 else:
-                    pairs.append((other, its.offset_bytes - part.end, its.end - part.offset_bytes))
+                    between = (its.offset_bytes - part.end, its.end - part.offset_bytes)
+                    intervals.setdefault(other, []).append(between)
+        pairs = [(other, low, high) for other, found in intervals.items() for low, high in _merged(found)]
         return alone, pairs
+
+
+def _merged(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same numbers in few open intervals; two that only touch leave the number between them free."""
+    merged: list[tuple[int, int]] = []
+    for low, high in sorted(intervals):
+        if merged and low < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
+        else:
+            merged.append((low, high))
+    return merged

@@ -40,6 +40,10 @@ class Live:
         self.done = [0] * len(problem.steps)
         self.stamp = 0
         self.simulated = 0
+        self.rows_of = [(*step.reads, *step.writes) for step in problem.steps]
+        self.born = [0] * len(problem.row_bytes)
+        self.counted = range(0)
+        self.counts = [0] * len(problem.row_bytes)
         works = len(problem.works)
         self.at_cut = [0] * (works + 1)
         for row, size in enumerate(problem.row_bytes):
@@ -71,36 +75,45 @@ class Live:
         problem, first, end = self.problem, segment.first, segment.end
         sizes, last_works, first_works = problem.row_bytes, problem.last_works, problem.first_works
         live = peak = self.at_cut[first]
-        left: dict[int, int] = {}  # touches of a row that are to come; −1 where it lives on behind the segment
+        left = self.touches(first, end)  # of a row that are to come
+        born, stamp, simulated = self.born, self.stamp + 1, 0
         for number in self.on_demand(segment):
             if order is not None:
                 order.append(number)
-            step = problem.steps[number]
+            step, touched = problem.steps[number], self.rows_of[number]
             shared = 0  # bytes of a new row that lie on a row that dies
-            for row in (*step.reads, *step.writes):
-                if row in left:
+            for row in touched:
+                if born[row] == stamp:
                     continue
-                left[row] = -1 if last_works[row] >= end else self.touches(row, segment)
+                born[row] = stamp
                 if first_works[row] >= first:  # else it lives already
                     live += sizes[row]
-                    if any(target == row and left[source] == 1 for target, source in step.over):
-                        shared = sizes[row]
+                    for target, source in step.over:
+                        if target == row and left[source] == 1 and last_works[source] < end:
+                            shared = sizes[row]
+            simulated += 1
             peak = max(peak, live - shared + step.scratch_bytes)
             if peak > limit:
+                self.simulated += simulated
                 return None
-            for row in (*step.reads, *step.writes):
-                if left[row] > 0:
-                    left[row] -= 1
-                    live -= 0 if left[row] else sizes[row]
-            self.simulated += 1
+            for row in touched:
+                left[row] -= 1
+                if not left[row] and last_works[row] < end:
+                    live -= sizes[row]
+        self.simulated += simulated
         assert live == self.at_cut[end], (live, self.at_cut[end], segment)
         return peak
 
-    def touches(self, row: int, segment: Segment) -> int:
-        """Steps of a segment that read a row or write it."""
-        problem, first, end = self.problem, segment.first, segment.end
-        reads = sum(count for work, count in problem.readers[row] if first <= work < end)
-        return reads + sum(first <= problem.steps[number].work < end for number in problem.writers[row])
+    def touches(self, first: int, end: int) -> list[int]:
+        """By row: how many steps of works first..end−1 read it or write it. A longer segment goes on from a shorter."""
+        if self.counted.start != first or self.counted.stop > end:
+            self.counted, self.counts = range(first, first), [0] * len(self.problem.row_bytes)
+        for work in range(self.counted.stop, end):
+            for number in self.problem.works[work].steps:
+                for row in self.rows_of[number]:
+                    self.counts[row] += 1
+        self.counted = range(first, end)
+        return self.counts.copy()
 
     def on_demand(self, segment: Segment) -> Iterator[int]:
         """The steps: for each of the last work's, before it those that write what it reads; then what is left."""
