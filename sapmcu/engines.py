@@ -10,17 +10,13 @@ from sapmcu.boards.fit import fitting_boards
 from sapmcu.errors import UserError
 from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Graph
-from sapmcu.ir.memory import EngineSram, Optimize, ParetoPoint, SramSavings, Technique
+from sapmcu.ir.memory import EngineSram, ParetoPoint, SramSavings, Technique
 from sapmcu.lower.graph import lower_graph
 from sapmcu.plan.rows import CascadeOptions, cascade_front, plan_cascades
-from sapmcu.plan.tflm.predict import predict_arena
 from sapmcu.plan.tflm.target import Target
-from sapmcu.run.vectors import make_inputs
-from sapmcu.tflm_sram import MAX_EXTRA_MACS, SramWish, optimize_tflm
+from sapmcu.tflm_sram import least_sram
 
 Progress = Callable[[str], None]
-VECTORS = 2
-"""Inputs on which a plan for TFLM is tried: only what is written to a file is proven on more."""
 EXTRA_MACS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 """Limits at which the front of SRAM against MACs is asked for, as shares of the model's MACs."""
 TECHNIQUES = {
@@ -61,12 +57,10 @@ def engine_sram(compared: Compared, progress: Progress) -> tuple[EngineSram, ...
 
 def _tflm(compared: Compared, progress: Progress) -> Iterator[tuple[str, int, int]]:
     """(name, bytes of arena, extra MACs)"""
-    graph, target, savings = compared.graph, compared.target, compared.savings
-    yield f"TFLM, {target.kernels.value}", predict_arena(graph, target).required_bytes, 0
-    if savings is None:
-        wish = SramWish(Optimize.SRAM, MAX_EXTRA_MACS, 0)
-        savings = optimize_tflm(graph, target, wish, make_inputs(graph, (), VECTORS), progress).savings
-    for step in () if savings is None else savings.steps[1:]:
+    progress("planning TFLM's arena")
+    own, *better = (compared.savings or least_sram(compared.graph, compared.target)).steps
+    yield f"TFLM, {compared.target.kernels.value}", own.arena_bytes, 0
+    for step in better:
         yield f"TFLM, {TECHNIQUES[step.technique]}", step.arena_bytes, step.extra_macs
 
 

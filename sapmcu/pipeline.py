@@ -332,12 +332,12 @@ def with_engines(report: MemoryReport, compared: Compared, progress: Progress, *
 
 
 def memory(
-    path: Path, board: str | None, kernels: str, progress: Progress, *, pareto: bool = False
-) -> tuple[MemoryReport, Fit | None]:
+    path: Path, board: str | None, kernels: str, progress: Progress
+) -> tuple[MemoryReport, Fit | None, Compared | None]:
     """What the model needs, as it would be written by convert; a .tflite as it is, float or int8.
 
-    A model in another format is quantized on made-up samples, which change nothing in its memory. The engines are
-    compared on what convert makes of the model. pareto: find the native engine's front of SRAM against MACs, too.
+    A model in another format is quantized on made-up samples, which change nothing in its memory. The last is what
+    with_engines takes, which needs longer: the graphs that convert would make; None for a float model.
     Raises: UserError.
     """
     chosen = None if board is None else load_board(board)
@@ -354,9 +354,9 @@ def memory(
         target_for(Kernels(kernels)) if chosen is None else target_for(Kernels(kernels), dsp=chosen.dsp, mve=chosen.mve)
     )
     report = plan_memory(graph, model_bytes, target)
+    compared = None
     if is_full_int8(graph):
         rewritten, _ = order_graph(rewrite(graph)[0])
         native = native_graph(rewritten)[0]
         compared = Compared(rewritten, native, target, report.model_bytes, report.flash_bytes)
-        report = with_engines(report, compared, progress, pareto=pareto)
-    return report, None if chosen is None else board_fit(chosen, report)
+    return report, None if chosen is None else board_fit(chosen, report), compared

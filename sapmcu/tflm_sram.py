@@ -59,6 +59,12 @@ def optimize_tflm(
     return Planned(chosen.graph, _savings(graph, plans, chosen, wish.max_extra_macs), warnings)
 
 
+def least_sram(graph: Graph, target: Target, max_extra_macs: float = MAX_EXTRA_MACS) -> SramSavings:
+    """What the least SRAM is, and how it is reached: for comparisons, which write no file, so nothing is run."""
+    plans = plan_sram(graph, target, max_extra_macs)
+    return _savings(graph, plans, plans[-1], max_extra_macs)
+
+
 def _may_help(graph: Graph, target: Target, room_bytes: int) -> bool:
     """Whether the arena has no room as it is, but its tail and the inputs have: no plan makes those smaller."""
     own = predict_arena(graph, target)

@@ -107,10 +107,17 @@ def memory(model: Path, board: str | None, kernels: str, pareto: bool, as_json: 
     from sapmcu import pipeline
     from sapmcu.boards.fit import check_fit
     from sapmcu.report.json import json_text, memory_json
-    from sapmcu.report.terminal import render_memory
+    from sapmcu.report.terminal import render_engines, render_memory
 
-    report, fit = pipeline.memory(model, board, kernels, progress, pareto=pareto)
-    click.echo(json_text(memory_json(report, fit)) if as_json else render_memory(report, fit))
+    report, fit, compared = pipeline.memory(model, board, kernels, progress)
+    if not as_json:
+        click.echo(render_memory(report, fit))
+    if compared is not None:
+        report = pipeline.with_engines(report, compared, progress, pareto=pareto)
+        if not as_json:
+            click.echo(render_engines(report))
+    if as_json:
+        click.echo(json_text(memory_json(report, fit)))
     if fit is not None:
         check_fit(fit, report)
 

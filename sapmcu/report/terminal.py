@@ -54,14 +54,19 @@ def facts(rows: Sequence[tuple[str, str, str]]) -> Table:
 
 
 def render_memory(report: MemoryReport, fit: Fit | None, *, width: int | None = None) -> str:
-    """The page of `sapmcu memory`."""
+    """The page of `sapmcu memory`, but for the engines."""
     title = Text(f"{report.model}: {number(report.macs)} MACs, {len(report.ops)} ops")
-    parts = [title, Text(), op_table(report), Text(), memory_facts(report, fit), *_engines(report), *_notes(report)]
+    parts = [title, Text(), op_table(report), Text(), memory_facts(report, fit), *_notes(report)]
     return render(*parts, width=width)
 
 
+def render_engines(report: MemoryReport, *, width: int | None = None) -> str:
+    """What comes below the page of `sapmcu memory` once the engines are planned."""
+    return render(*_engines(report), width=width)
+
+
 def _engines(report: MemoryReport) -> Iterator[RenderableType]:
-    """The engines side by side, and the front of SRAM against MACs; nothing where they were not asked for."""
+    """The engines side by side, and the front of SRAM against MACs, each below an empty line."""
     rows = [
         (
             one.name,

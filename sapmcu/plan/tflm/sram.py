@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sapmcu.ir.cost import graph_macs
@@ -25,6 +25,8 @@ REFINEMENTS = 40
 """Neighbours of the best plan with bands that are tried."""
 PRICE = 0.25
 """Of MACs, in SRAM: each percent more of them must save a quarter of a percent of the arena."""
+PATIENCE = 4
+"""Plans in a row that are no better, after which the others aren't laid out."""
 SLACK = 200
 """A plan is laid out whole if its estimate is below the best one and a 200th of it: estimates may be a little high."""
 
@@ -93,17 +95,18 @@ def _banded_plans(graph: Graph, target: Target, max_extra_macs: int, below_bytes
         within = [plan for plan in found.values() if plan is not None and plan.extra_macs <= max_extra_macs]
         return sorted(within, key=lambda plan: (plan.weight, plan.bandings))
 
-    def consider(bandings: tuple[Banding, ...], estimate: int | None) -> bool:
-        """Lay it out if it may beat the best one."""
-        least = min([below_bytes, *(plan.weight for plan in ranked()[:1])])
-        is_hopeful = estimate is not None and estimate < least + least / SLACK
-        if is_hopeful:
-            found[bandings] = _laid_out(graph, target, Technique.BANDS, bandings, COMPARED_STEPS)
-        return is_hopeful
+    def consider(candidates: Iterable[tuple[tuple[Banding, ...], int | None]]) -> None:
+        """Lay out those that may beat the best one, the most promising first, until some in a row don't."""
+        failed = 0
+        hopeful = [(estimate, bandings) for bandings, estimate in candidates if estimate is not None]
+        for estimate, bandings in sorted(hopeful):
+            least = min([below_bytes, *(plan.weight for plan in ranked()[:1])])
+            if failed == PATIENCE or estimate >= least + least / SLACK:
+                return
+            plan = found[bandings] = _laid_out(graph, target, Technique.BANDS, bandings, COMPARED_STEPS)
+            failed = 0 if plan is not None and plan.weight < least else failed + 1
 
-    for bandings, estimate in search.combinations():
-        if not consider(bandings, estimate):
-            break
+    consider(search.combinations())
     best: tuple[Banding, ...] = ()
     left, tried = REFINEMENTS, set(found)
     while left and ranked() and ranked()[0].bandings != best:
@@ -111,8 +114,7 @@ def _banded_plans(graph: Graph, target: Target, max_extra_macs: int, below_bytes
         neighbours = [one for one in _neighbours(best) if one and one not in tried][:left]
         left -= len(neighbours)
         tried |= set(neighbours)
-        for bandings in neighbours:
-            consider(bandings, search.estimate(bandings))
+        consider((one, search.estimate(one)) for one in neighbours)
     kinds: dict[tuple[tuple[int, int, int], ...], SramPlan] = {}
     for plan in ranked():
         kinds.setdefault(tuple((one.first, one.last, len(one.rows)) for one in plan.bandings), plan)
