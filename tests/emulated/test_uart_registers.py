@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every board's firmware in unicorn, with a model of its UART's registers: also of those that QEMU lacks."""
+"""Every board's firmware in unicorn, with models of its clocks and its UART: also of those boards that QEMU lacks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from native_project import BYTES, added, write_native_project
-from uart_facts import NRF, RP2
 from uart_models import Peripherals
 
 from sapmcu.boards.board import Board, all_boards, load_board
+from sapmcu.boards.clock import ClockChoice
 from sapmcu.build.firmware import build_firmware
 from sapmcu.build.project import load_project
 from sapmcu.run.protocol import END, ESC, Command, FrameReader, Reply, Status, encode_request
 
 pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "unicorn")
-BOARDS = [board.name for board in all_boards() if board.emulator.unicorn_cpu is not None]
 X = bytes([END, ESC, 0xDC, 0xDD]) * 8 + bytes(range(16))
 assert len(X) == BYTES
 REQUESTS = (
@@ -30,7 +29,7 @@ REQUESTS = (
     encode_request(Command.READ_OUTPUT, 5, bytes(8) + BYTES.to_bytes(4, "little")),
 )
 CYCLES_AN_INSTRUCTION = 2
-"""Of loads and taken branches, the most of them; flash has no wait states at the clocks after reset."""
+"""Of loads and taken branches, the most of them. Flash has wait states where the clock leaves more cycles a byte."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ def serve(directory: Path, board: Board) -> Served:
         send=lambda _: None,
         console=lambda _: None,
         on_invoke=lambda _: None,
+        is_obliging=False,
     )
     peripherals = Peripherals(board, machine.uc, machine.uc.emu_stop)
     peripherals.uart.waiting += b"".join(REQUESTS)
@@ -93,33 +93,43 @@ class Meter:
         self.count += size // 2
 
 
-def uart_clock_hz(board: Board) -> float:
-    """What the UART runs from, apart from what the board's file says of its UART."""
-    if board.name in RP2:
-        return 12e6
-    if board.name in NRF:
-        return 16e6
-    return board.clock.reset_hz
+CHOICES = [
+    pytest.param((board.name, choice), id=f"{board.name}-{choice}")
+    for board in all_boards()
+    if board.emulator.unicorn_cpu is not None
+    for choice in ClockChoice
+    if choice is ClockChoice.RESET or board.clock.fast is not None
+]
 
 
-@pytest.fixture(scope="module", params=BOARDS)
+@pytest.fixture(scope="module", params=CHOICES)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Served:
-    return serve(tmp_path_factory.mktemp("uart"), load_board(request.param))
+    name, choice = request.param
+    return serve(tmp_path_factory.mktemp("uart"), replace(load_board(name), choice=choice))
 
 
 def test_a_board_serves_through_its_uart(served: Served) -> None:
-    uart = served.peripherals.uart
-    assert served.peripherals.was_missing == [], "the UART was used before all was on"
-    assert served.peripherals.problems == []
-    assert abs(uart_clock_hz(served.peripherals.board) / uart.divider() / 115_200 - 1) < 0.025
+    """The models refuse a PLL that isn't waited for, flash without wait states, a bus that is too fast."""
+    peripherals = served.peripherals
+    board, uart = peripherals.board, peripherals.uart
+    assert peripherals.was_missing is not None, "the UART was never used"
+    other = {"clock of the cores"} if board.choice is ClockChoice.FAST else set()
+    assert set(peripherals.was_missing) - other == set(), "the UART was used before all was on"
+    assert peripherals.problems == []
+    assert abs(peripherals.clocks.uart_hz() / uart.divider() / 115_200 - 1) < 0.025
     right = [reply.sequence for reply in served.replies if reply.status == Status.OK]
     wrong = [reply.status for reply in served.replies if reply.status != Status.OK]
     assert right == [1, 3, 4, 5] and wrong == [Status.BAD_FRAME, Status.BAD_FRAME]
     assert served.replies[-1].payload == added(X, 8)
 
 
+def test_the_core_runs_at_what_the_boards_file_says(served: Served) -> None:
+    board, clocks = served.peripherals.board, served.peripherals.clocks
+    assert clocks.core_hz() == board.clock.core_hz(board.choice)
+    if board.choice is ClockChoice.FAST:
+        assert board.clock.fast is not None and clocks.uart_hz() == board.clock.fast.uart_hz
+
+
 def test_a_byte_is_dealt_with_before_the_next_arrives(served: Served) -> None:
-    board = served.peripherals.board
-    core_hz = 12e6 if board.name in RP2 else board.clock.reset_hz
-    cycles_a_byte = core_hz / (115_200 / 10)
+    cycles_a_byte = served.peripherals.clocks.core_hz() / (115_200 / 10)
     assert 20 < served.longest_byte < cycles_a_byte / CYCLES_AN_INSTRUCTION
