@@ -380,10 +380,10 @@ static void read_counters(server *self, const sapmcu_model *model) {
     end_reply(self);
 }
 
-/* In the order of sapmcu_port_state and sapmcu_fault. */
 static void read_board(server *self) {
+    static const sapmcu_fault none;
     const sapmcu_port_state *state = sapmcu_port_read_state();
-    const sapmcu_fault *fault = &state->fault;
+    const sapmcu_fault *fault = state->fault != NULL ? state->fault : &none;
     const uint32_t numbers[12] = {state->core_hz,
                                   state->failed_start_step,
                                   state->failed_clock_step,

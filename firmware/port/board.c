@@ -22,7 +22,7 @@ static uint32_t reset_reasons(const sapmcu_board *board) {
 
 void sapmcu_board_begin(uint32_t failed_step) {
     const sapmcu_board *board = &sapmcu_this_board;
-    sapmcu_take_fault(&state.fault);
+    state.fault = sapmcu_last_fault();
     state.reset_reasons = reset_reasons(board);
     sapmcu_take_steps(&board->forget);
     state.failed_start_step = failed_step;

@@ -51,7 +51,7 @@ void sapmcu_board_begin(uint32_t failed_step);
 void sapmcu_protect_memory(const sapmcu_region *regions, size_t count);
 void sapmcu_enable_caches(void);
 
-/* What the last program's fault left, which is forgotten. exception is 0 where there was none. */
-void sapmcu_take_fault(sapmcu_fault *fault);
+/* The fault that ended the last program, NULL where none did; asked for once after a reset. */
+const sapmcu_fault *sapmcu_last_fault(void);
 
 #endif

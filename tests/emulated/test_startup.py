@@ -17,7 +17,7 @@ from sapmcu.ir.build import Link
 from sapmcu.run.elf import load_program
 from sapmcu.run.process import ProcessStream
 from sapmcu.run.protocol import END, Command, Device, encode_request
-from sapmcu.run.session import target_of
+from sapmcu.run.session import Firmware, start, target_of
 
 pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "qemu-system-arm")
 UNDEFINSTR, DACCVIOL, MMARVALID, STKOF = 1 << 16, 1 << 1, 1 << 7, 1 << 20
@@ -82,3 +82,28 @@ def test_a_fault_is_told_by_the_program_that_starts_after_it(tmp_path: Path, boa
         bottom = program.symbols["sapmcu_stack_top"] - program.symbols["sapmcu_stack_bytes"]
         assert after.fault.sp <= bottom + 256
         assert after.fault.cfsr & (DACCVIOL | STKOF) or after.fault.pc == 0
+
+
+def counted(directory: Path, counter: str, model: str) -> int:
+    """What the counter says of one run of the model on an Armv6-M core."""
+    write_native_project(directory, "rpi_pico", model)
+    path = directory / "firmware" / "build.json"
+    text = path.read_text()
+    assert "port/fpgaio.c" in text and "port/systick.c" in text
+    path.write_text(text.replace("port/fpgaio.c", counter))
+    build = build_firmware(directory, "gcc", target="qemu")
+    with start(Firmware(load_project(directory / "firmware"), build), "qemu") as session:
+        session.device.run()
+        counters = session.device.read_counters()
+    count = counters.cycles if counter == "port/systick.c" else counters.ticks
+    assert count is not None
+    return count
+
+
+def test_systick_counts_as_the_boards_own_counter_beyond_its_24_bits(tmp_path: Path) -> None:
+    """Both count 25 MHz in QEMU, which is no cycle counter; here it says that the periods are added up."""
+    wait = "for (volatile uint32_t i = 0; i < 1200000u; ++i) {\n    }"
+    source = model_source().replace("SAPMCU_END_OP(0);", wait)
+    systick, fpgaio = (counted(tmp_path / name, f"port/{name}.c", source) for name in ("systick", "fpgaio"))
+    assert systick > 2 << 24
+    assert abs(systick / fpgaio - 1) < 1e-4

@@ -18,44 +18,38 @@
 #define CFSR_STKOF     (1u << 20) /* Armv8-M: below MSPLIM */
 #define NOT_STACKED    (CFSR_MSTKERR | CFSR_STKERR | CFSR_STKOF)
 
-#define VALID 0x5AFEFA17u
-
-enum { FRAME_WORDS = 8, FRAME_LR = 5, FRAME_PC = 6, FRAME_PSR = 7 };
+#define FRESH 0x5AFEFA17u
+#define TOLD  0x5AFEFA18u
 
 __attribute__((noreturn)) void sapmcu_report_fault(void);
 __attribute__((naked)) void sapmcu_unexpected_exception(void);
 
-/* Neither cleared nor set at start. */
-__attribute__((section(".noinit"))) static struct {
-    uint32_t valid;
+/* Neither cleared nor set at start. state: FRESH until the next program has asked; check: that the rest isn't
+ * what RAM happens to hold. The handler below writes lr to sp of the fault. */
+__attribute__((used, section(".noinit"))) struct {
+    uint32_t state;
     sapmcu_fault fault;
     uint32_t check;
-} note;
+} sapmcu_fault_note;
 
-/* Of the exception, copied from the stack before the stack is used again; zero where it wasn't in it. */
-__attribute__((used)) uint32_t sapmcu_fault_frame[FRAME_WORDS];
-__attribute__((used)) uint32_t sapmcu_fault_sp;
-
-static uint32_t check_of(const sapmcu_fault *fault) {
-    uint32_t words[sizeof *fault / 4u];
-    uint32_t sum = VALID;
-    memcpy(words, fault, sizeof words);
+static uint32_t check_of_note(void) {
+    uint32_t words[sizeof(sapmcu_fault) / 4u];
+    uint32_t sum = FRESH;
+    memcpy(words, &sapmcu_fault_note.fault, sizeof words);
     for (size_t i = 0; i < sizeof words / sizeof words[0]; ++i) {
         sum = (sum << 5 | sum >> 27) ^ words[i];
     }
     return sum;
 }
 
-void sapmcu_take_fault(sapmcu_fault *fault) {
-    memset(fault, 0, sizeof *fault);
-    if (note.valid == VALID && note.check == check_of(&note.fault)) {
-        *fault = note.fault;
-    }
-    note.valid = 0;
+const sapmcu_fault *sapmcu_last_fault(void) {
+    const bool is_fresh = sapmcu_fault_note.state == FRESH && sapmcu_fault_note.check == check_of_note();
+    sapmcu_fault_note.state = TOLD;
+    return is_fresh ? &sapmcu_fault_note.fault : NULL;
 }
 
-/* In assembly, since the stack may be what is at fault: keep the frame where it lies inside the stack, then
- * begin the stack anew; nobody returns from here. */
+/* In assembly, since the stack may be what is at fault: keep lr, pc and psr of the frame where it lies inside
+ * the stack, else zeros, and sp; then begin the stack anew, for nobody returns from here. */
 void sapmcu_unexpected_exception(void) {
     __asm__ volatile(".syntax unified\n\t"
                      "mrs r0, msp\n\t"
@@ -65,8 +59,10 @@ void sapmcu_unexpected_exception(void) {
                      "beq 1f\n\t"
                      "mrs r0, psp\n"
                      "1:\n\t"
-                     "ldr r1, =sapmcu_fault_sp\n\t"
-                     "str r0, [r1]\n\t"
+                     "mov r7, r0\n\t"
+                     "movs r4, #0\n\t"
+                     "movs r5, #0\n\t"
+                     "movs r6, #0\n\t"
                      "ldr r2, =sapmcu_stack_top\n\t"
                      "ldr r3, =sapmcu_stack_bytes\n\t"
                      "subs r3, r2, r3\n\t"
@@ -76,12 +72,11 @@ void sapmcu_unexpected_exception(void) {
                      "subs r2, #32\n\t"
                      "cmp r2, r0\n\t"
                      "bcc 2f\n\t"
-                     "ldr r1, =sapmcu_fault_frame\n\t"
-                     "ldmia r0!, {r4, r5, r6, r7}\n\t"
-                     "stmia r1!, {r4, r5, r6, r7}\n\t"
-                     "ldmia r0!, {r4, r5, r6, r7}\n\t"
-                     "stmia r1!, {r4, r5, r6, r7}\n"
+                     "adds r0, #20\n\t"
+                     "ldmia r0!, {r4, r5, r6}\n"
                      "2:\n\t"
+                     "ldr r1, =sapmcu_fault_note + 8\n\t"
+                     "stmia r1!, {r4, r5, r6, r7}\n\t"
                      "bl sapmcu_report_fault\n\t"
                      ".ltorg");
 }
@@ -131,19 +126,14 @@ static void print_fault(const sapmcu_fault *fault) {
 }
 
 void sapmcu_report_fault(void) {
+    sapmcu_fault *fault = &sapmcu_fault_note.fault;
     uint32_t number;
     __asm__ volatile("mrs %0, ipsr" : "=r"(number));
-    sapmcu_fault fault = {
-        .exception = number & 0x1FFu,
-        .pc = sapmcu_fault_frame[FRAME_PC],
-        .lr = sapmcu_fault_frame[FRAME_LR],
-        .psr = sapmcu_fault_frame[FRAME_PSR],
-        .sp = sapmcu_fault_sp,
-    };
-    read_status(&fault);
-    note.fault = fault;
-    note.check = check_of(&fault);
-    note.valid = VALID;
-    print_fault(&fault);
-    sapmcu_port_exit(128 + (int)fault.exception);
+    fault->exception = number & 0x1FFu;
+    fault->cfsr = fault->hfsr = fault->address = 0;
+    read_status(fault);
+    sapmcu_fault_note.state = FRESH;
+    sapmcu_fault_note.check = check_of_note();
+    print_fault(fault);
+    sapmcu_port_exit(128 + (int)fault->exception);
 }

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from clock_models import CLOCK_TREES, POLLS, ClockTree
 from uart_facts import RP2
 
 from sapmcu.boards.board import Board, all_boards, load_board
-from sapmcu.boards.clock import FastClock
+from sapmcu.boards.clock import ClockChoice, FastClock
 from sapmcu.boards.steps import Action, RegisterStep
 
 FAST = [board.name for board in all_boards() if board.clock.fast is not None]
@@ -123,3 +125,15 @@ def test_silicon_before_revision_v_stays_at_64_mhz() -> None:
     tree.write(0x5C00_1000, 0x1003_6450)
     assert not take(tree, fast_clock(load_board("nucleo_h743zi2")).setup)
     assert tree.core_hz() == 64e6
+
+
+def test_the_docs_have_the_clocks_of_the_boards_files() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "boards.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([a-z0-9_, ]+) \| (\d+)(?: MHz)? \| (\d+)(?: MHz)? \|", text, re.MULTILINE)
+    said = {name: (int(reset), int(fast)) for names, reset, fast in rows for name in names.split(", ")}
+    real = {
+        board.name: (round(board.clock.start_hz / 1e6), round(board.clock.core_hz(ClockChoice.FAST) / 1e6))
+        for board in all_boards()
+        if not board.name.startswith("mps")
+    }
+    assert said == real
