@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from networks import NETWORKS, load_network, network_firmware
 
+from sapmcu.boards.board import load_board
 from sapmcu.build.toolchain import GCC
 from sapmcu.ir.build import Build
 from sapmcu.ir.memory import Optimize
