@@ -77,6 +77,12 @@ class Network:
     def add(self, x: str, y: str) -> str:
         return self.add_op(ops.Add((x, y), (self.tensor(self.shape(x)),), INT8))
 
+    def shifted(self, x: str) -> str:
+        """A constant image is added, as the positions of tokens are."""
+        constant = self.filters(*self.shape(x))
+        self.tensors[constant] = replace(self.tensors[constant], quantization=ONE)
+        return self.add(x, constant)
+
     def relu(self, x: str) -> str:
         return self.add_op(ops.Relu((x,), (self.tensor(self.shape(x)),)))
 
@@ -170,6 +176,7 @@ def _next(draw: st.DrawFn, net: Network, x: str, names: list[str]) -> str:
                 "depthwise",
                 "pool",
                 "add",
+                "shifted",
                 "relu",
                 "mean",
                 "transposed",
@@ -189,6 +196,8 @@ def _next(draw: st.DrawFn, net: Network, x: str, names: list[str]) -> str:
         return net.pool(x, window, stride, is_same)
     if kind == "add":
         return net.add(x, draw(st.sampled_from(twins)))
+    if kind == "shifted":
+        return net.shifted(x)
     if kind == "relu":
         return net.relu(x)
     if kind == "softmax":

@@ -24,12 +24,15 @@ extern "C" {
 
 /* --- Element by element: y may be a row that isn't repeated. */
 
-/* geometry: of a row. x, y: a constant operand, the same for all rows, or NULL: it varies. */
+/* geometry: of a row. x, y: a constant operand, or NULL: it varies. step_bytes: from one row of the constant
+ * to the next, behind the rows comes the address of y's index then, a uint32_t; 0: it is the same for all
+ * rows. */
 typedef struct {
     sapmcu_broadcast geometry;
     sapmcu_binary_fn *kernel;
     const void *params; /* of the kernel */
     const int8_t *x, *y;
+    uint32_t step_bytes;
 } sapmcu_binary_row_s8_params;
 
 sapmcu_row_fn sapmcu_binary_row_s8; /* params: sapmcu_binary_row_s8_params */
