@@ -87,6 +87,19 @@ def test_an_addition_of_a_constant_image_goes_by_rows() -> None:
     assert plan_of(graph, by_rows=True).arena_bytes <= 4 * 64 + 2 * 16
 
 
+def test_ops_that_enlarge_go_by_rows() -> None:
+    # rows of the results have 8, 16 or 20 columns of 4 channels
+    for enlarge in (
+        lambda net, x: net.enlarged(x, 4, (3, 3), (2, 2)),
+        lambda net, x: net.depth_to_space(net.conv(x, 16)),
+        lambda net, x: net.mirrored(x),
+    ):
+        net = Network((8, 8), 4)
+        y = enlarge(net, net.conv(net.x, 4, (3, 3)))
+        graph = net.graph(net.mean(net.conv(y, 4)))
+        assert plan_of(graph, by_rows=True).arena_bytes < net.tensors[y].size_bytes
+
+
 def test_small_rows_of_a_residual_graph_cost_nothing_more_than_whole_ops() -> None:
     for graph in (residual(), branches()):
         assert plan_of(graph).arena_bytes <= lower_graph(graph).plan.arena_bytes
