@@ -44,8 +44,14 @@ class Live:
         self.simulated = 0
         self.rows_of = [(*step.reads, *step.writes) for step in problem.steps]
         self.born = [0] * len(problem.row_bytes)
-        self.counted = range(0)
-        self.counts = [0] * len(problem.row_bytes)
+        self.left = [0] * len(problem.row_bytes)
+        self.touches: list[list[tuple[int, int]]] = []  # of each row: (work, its steps that read it or write it)
+        for readers, writers in zip(problem.readers, problem.writers, strict=True):
+            count = dict(readers)
+            for writer in writers:
+                work = problem.steps[writer].work
+                count[work] = count.get(work, 0) + 1
+            self.touches.append(list(count.items()))
         works = len(problem.works)
         self.at_cut = [0] * (works + 1)
         for row, size in enumerate(problem.row_bytes):
@@ -97,7 +103,7 @@ class Live:
         problem, first, end = self.problem, segment.first, segment.end
         sizes, last_works, first_works = problem.row_bytes, problem.last_works, problem.first_works
         live = peak = self.at_cut[first]
-        left = self.touches(first, end)  # of a row that are to come
+        left = self.left  # touches of a row that are to come
         born, stamp, simulated = self.born, self.stamp + 1, 0
         for number in self.on_demand(segment):
             if order is not None:
@@ -108,6 +114,7 @@ class Live:
                 if born[row] == stamp:
                     continue
                 born[row] = stamp
+                left[row] = sum(count for work, count in self.touches[row] if first <= work < end)
                 if first_works[row] >= first:  # else it lives already
                     live += sizes[row]
                     for target, source in step.over:
@@ -125,17 +132,6 @@ class Live:
         self.simulated += simulated
         assert live == self.at_cut[end], (live, self.at_cut[end], segment)
         return peak
-
-    def touches(self, first: int, end: int) -> list[int]:
-        """By row: how many steps of works first..end−1 read it or write it. A longer segment goes on from a shorter."""
-        if self.counted.start != first or self.counted.stop > end:
-            self.counted, self.counts = range(first, first), [0] * len(self.problem.row_bytes)
-        for work in range(self.counted.stop, end):
-            for number in self.problem.works[work].steps:
-                for row in self.rows_of[number]:
-                    self.counts[row] += 1
-        self.counted = range(first, end)
-        return self.counts.copy()
 
     def ends(self, first: int, end: int) -> list[int]:
         """The works among first..end−1 whose results none of these reads; the last is one of them."""
