@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import IO, Any
 
 from sapmcu.errors import ToolError
@@ -79,11 +80,14 @@ class Child:
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
+        self.directory = Path()
         self.connection: Connection
         self.log: IO[bytes]
 
     def call(self, task: str, arguments: tuple[Any, ...], progress: Progress, timeout_s: float) -> Any:
         """Raises: what the function raises; ChildError."""
+        if self.process and self.directory != Path.cwd():
+            self.close()  # paths in the arguments start from where we are now
         process = self.process or self._start()
         try:
             self.connection.send((task, arguments))
@@ -126,7 +130,7 @@ class Child:
                 env=environment,
             )
         self.connection = Connection(ours.detach())
-        self.process = process
+        self.process, self.directory = process, Path.cwd()
         return process
 
     def close(self) -> None:

@@ -57,6 +57,17 @@ def test_a_module_in_the_users_directory_is_not_imported(
         child.call(HEADER, ("m.keras",), silent, 60)
 
 
+def test_paths_start_from_where_the_caller_is_now(
+    child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        Path(damaged(tmp_path / name)).rename(f"{name}.keras")
+        with pytest.raises(UserError, match=rf"{name}\.keras is not a \.keras archive"):
+            child.call(HEADER, (f"{name}.keras",), silent, 60)
+
+
 def test_a_crash_is_told_and_the_next_call_works(child: Child, tmp_path: Path) -> None:
     with pytest.raises(UserError):
         child.call(HEADER, (damaged(tmp_path),), silent, 60)
