@@ -11,7 +11,7 @@ DEMO_BOARD ?= stm32h7
 APT_TEST := gcc g++ cmake chromium gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm dataset-fashion-mnist
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test check golden fuzz bench prices clean
+.PHONY: help setup setup-test demo test check golden docs fuzz bench prices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -48,6 +48,9 @@ golden: setup ## rewrite the golden files from what the code does now; read the 
 	SAPMCU_UPDATE_GOLDEN=1 $(PYTEST) -q tests/golden
 	$(BIN)/python -m sapmcu.report.supported_ops > docs/supported-ops.md
 
+docs: setup ## the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 fuzz: setup ## mutate the reference models for as long as FUZZ_CASES says
 	SAPMCU_FUZZ_CASES=$${FUZZ_CASES:-50000} $(PYTEST) -q tests/property/test_fuzz.py
 
@@ -58,4 +61,4 @@ prices: setup-test ## measure what kernels take, for the prices of ops
 	$(BIN)/python benchmarks/prices.py
 
 clean: ## remove what was made here
-	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis

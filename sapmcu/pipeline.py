@@ -13,7 +13,6 @@ import numpy as np
 
 from sapmcu import __version__
 from sapmcu.boards.board import Board, load_board
-from sapmcu.boards.clock import ClockChoice
 from sapmcu.boards.fit import board_fit, board_rooms, check_fit
 from sapmcu.boards.placement import largest_arena_bytes
 from sapmcu.emit.directory import check_target, write_directory
@@ -80,7 +79,6 @@ class ConvertOptions:
     max_extra_macs: float | None = None
     input_rows: bool = False
     pareto: bool = False
-    clock: str = ClockChoice.RESET
     dump_ir: Path | None = None
     command: str = ""
 
@@ -90,7 +88,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
 
     Raises: UserError, ToolError. Nothing is written then.
     """
-    board = replace(load_board(options.board), choice=ClockChoice(options.clock))
+    board = load_board(options.board)
     out = options.out or Path(f"{options.model.stem}-{board.name}")
     check_target(out, force=options.force)
     source = load_source(options.model, progress=progress)

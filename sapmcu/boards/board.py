@@ -11,9 +11,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from sapmcu.boards.clock import NO_RESET_FLAGS, Clock, ClockChoice, ResetFlags
 from sapmcu.boards.core import CORES, V6M_CORES, Core, Fpu, compiler_options
-from sapmcu.boards.steps import RegisterStep
 from sapmcu.boards.uart import Uart
 from sapmcu.errors import UserError
 from sapmcu.ir.twins import Twins
@@ -34,13 +32,12 @@ class RegionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A range of addresses. setup: what starts it, before it is first used; None where sapmcu doesn't know how."""
+    """A range of addresses."""
 
     name: str
     kind: RegionKind
     base: int
     size_bytes: int
-    setup: tuple[RegisterStep, ...] | None = ()
 
     @property
     def end(self) -> int:
@@ -62,12 +59,13 @@ class Defaults:
     code_offset_bytes: int = 0
 
 
-class BootCode(StrEnum):
-    """What the MCU's boot ROM wants to find in flash besides the vector table."""
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Of the core. internal_hz: the highest without parts outside the MCU; max_hz: the highest on this board."""
 
-    NONE = "none"
-    RP2040_STAGE2 = "rp2040_stage2"
-    RP2350_IMAGE = "rp2350_image"
+    reset_hz: int
+    internal_hz: int
+    max_hz: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +96,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One board. flash_methods in order of preference. start: steps that come first after every reset.
-
-    choice: the clock that firmware for it starts.
-    """
+    """One board. flash_methods in order of preference."""
 
     name: str
     title: str
@@ -119,10 +114,6 @@ class Board:
     flash_methods: tuple[FlashMethod, ...]
     sources: tuple[Source, ...]
     aliases: tuple[str, ...] = ()
-    start: tuple[RegisterStep, ...] = ()
-    reset: ResetFlags = NO_RESET_FLAGS
-    boot: BootCode = BootCode.NONE
-    choice: ClockChoice = ClockChoice.RESET
 
     def region(self, name: str) -> Region:
         """The region of this name. Raises: KeyError."""
