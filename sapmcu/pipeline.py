@@ -41,6 +41,7 @@ from sapmcu.passes.input_layout import channels_last_inputs
 from sapmcu.passes.int8_interface import int8_interface
 from sapmcu.plan.maps import native_map, tflm_map
 from sapmcu.plan.memory import plan_memory
+from sapmcu.plan.price import price_ops
 from sapmcu.plan.size import measure_graph
 from sapmcu.plan.tflm.buffers import OFFLINE_METADATA
 from sapmcu.plan.tflm.target import target_for
@@ -156,6 +157,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         accuracy=accuracy,
         engines=engines,
         native=native_facts(program, native, in_file_order, is_order_best, options.input_rows),
+        native_ops=() if program is None else price_ops(native, program.steps, board.core),
         warnings=(*warnings(samples, graph, memory), *tflm.warnings, *engine_warnings(engines, fit, memory, reason)),
         files=tuple(sorted([*files, "report.html", "report.json"])),
         out=out,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sapmcu.ir.build import Engine
 from sapmcu.ir.memory import Fit, MemoryReport
+from sapmcu.ir.speed import OpPrice
 from sapmcu.ir.vectors import ExecutionCheck
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ class NativeArena:
 @dataclass(frozen=True)
 class Conversion:
     """accuracy, samples: None for a model that came in int8. sha256: of the written model.tflite. engines: those that
-    firmware/ has files for; native: None where the native engine lacks an op. narrowed_ranges: of tensors, which clip
-    rare values."""
+    firmware/ has files for; native: None where the native engine lacks an op. native_ops: with their
+    kernels and prices. narrowed_ranges: of tensors, which clip rare values."""
 
     model: str
     format: str
@@ -113,6 +114,7 @@ class Conversion:
     accuracy: Accuracy | None
     engines: tuple[Engine, ...]
     native: NativeArena | None
+    native_ops: tuple[OpPrice, ...]
     warnings: tuple[str, ...]
     files: tuple[str, ...]
     out: Path

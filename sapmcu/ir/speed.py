@@ -1,9 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each op took, beside its price."""
+"""What each op of the native engine will take, and took."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class OpPrice:
+    """kernels: the C functions that compute the op. instructions: None where one of them has no price."""
+
+    index: int
+    type: str
+    kernels: tuple[str, ...]
+    macs: int
+    instructions: int | None
+
+    @property
+    def instructions_per_mac(self) -> float | None:
+        """None without a price, and for an op without MACs."""
+        return self.instructions / self.macs if self.macs and self.instructions is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +46,8 @@ class OpSpeed:
     def error(self) -> float | None:
         """How much more the price says than was measured, as a fraction; None without a price."""
         return self.priced / self.instructions - 1 if self.priced is not None and self.instructions else None
+
+
+def short_kernels(kernels: tuple[str, ...]) -> str:
+    """Without what all names have: sapmcu_conv2d_row_s8 -> conv2d."""
+    return ", ".join(one.removeprefix("sapmcu_").replace("_row_s8", "").replace("_s8", "") for one in kernels)

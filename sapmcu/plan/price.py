@@ -15,6 +15,7 @@ from pathlib import Path
 from sapmcu.ir.cost import op_macs
 from sapmcu.ir.graph import Graph, Op
 from sapmcu.ir.native import Call, FunctionRef, Params, Step
+from sapmcu.ir.speed import OpPrice
 from sapmcu.ir.tflite import op_code
 
 PRICES = Path(__file__).with_name("prices.toml")
@@ -47,17 +48,6 @@ class KernelPrice:
 
     def instructions(self, shape: Shape) -> float:
         return sum(value * shape.get(name, 0) for name, value in self.coefficients.items())
-
-
-@dataclass(frozen=True, slots=True)
-class OpPrice:
-    """kernels: the C functions that compute the op. instructions: None where one of them has no price."""
-
-    index: int
-    type: str
-    kernels: tuple[str, ...]
-    macs: int
-    instructions: int | None
 
 
 def price_ops(graph: Graph, steps: Sequence[Step], core: str) -> tuple[OpPrice, ...]:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from sapmcu.ir.build import Build
 from sapmcu.ir.run import Measurement, Run, TestRun, latency_us, run_place
-from sapmcu.ir.speed import OpSpeed
+from sapmcu.ir.speed import OpSpeed, short_kernels
 from sapmcu.report.junit import describe_difference
 from sapmcu.report.terminal import columns, facts, number, render
 
@@ -121,7 +121,13 @@ def render_speeds(speeds: Sequence[OpSpeed], *, width: int | None = None) -> str
     """Each op's kernel, what it took and what its price says."""
     rows = [
         (
-            *(str(one.index), one.type, _kernels(one), number(one.instructions), *_estimate(one.estimated_cycles)),
+            *(
+                str(one.index),
+                one.type,
+                short_kernels(one.kernels),
+                number(one.instructions),
+                *_estimate(one.estimated_cycles),
+            ),
             *("" if one.instructions_per_mac is None else f"{one.instructions_per_mac:.2f}", _price(one)),
         )
         for one in speeds
@@ -134,11 +140,6 @@ def render_speeds(speeds: Sequence[OpSpeed], *, width: int | None = None) -> str
     text = f"{len(priced)} ops with a price: {number(total)} instructions, {number(price)} by their prices"
     text += f", {price / total - 1:+.1%}" if total else ""
     return render(table, Text(), Text(text), Text("a price is that of the op by itself, op after op"), width=width)
-
-
-def _kernels(one: OpSpeed) -> str:
-    names = (name.removeprefix("sapmcu_").replace("_row_s8", "").removesuffix("_s8") for name in one.kernels)
-    return ", ".join(names)
 
 
 def _price(one: OpSpeed) -> str:

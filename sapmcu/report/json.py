@@ -92,6 +92,7 @@ def conversion_json(result: Conversion) -> dict[str, Any]:
         "accuracy": None if result.accuracy is None else asdict(result.accuracy),
         "engines": [engine.value for engine in result.engines],
         "native": None if result.native is None else asdict(result.native),
+        "native_ops": [{**asdict(one), "instructions_per_mac": one.instructions_per_mac} for one in result.native_ops],
         "warnings": list(result.warnings),
         "files": list(result.files),
     }

@@ -287,7 +287,8 @@ def test_an_opaque_op_is_carried_along_and_named(run: Run, tmp_path: Path) -> No
 
 REPORT_KEYS = {
     "schema", "model", "format", "producer", "quantizer", "narrowed_ranges", "samples", "is_guessed", "sha256",
-    "inputs", "outputs", "memory", "rewrites", "check", "accuracy", "engines", "native", "warnings", "files",
+    "inputs", "outputs", "memory", "rewrites", "check", "accuracy", "engines", "native", "native_ops",
+    "warnings", "files",
 }  # fmt: skip
 BOARD_KEYS = {
     "name", "title", "vendor", "mcu", "core", "fpu", "dsp", "mve", "clock", "memory", "defaults", "uart", "emulator",

@@ -23,6 +23,7 @@ def render_html(result: Conversion, plans: Sequence[MemoryMap]) -> str:
         sections.pareto(result.memory),
         sections.maps(plans),
         sections.ops(result.memory),
+        sections.native_ops(result),
         sections.savings(result.memory),
         sections.board(result),
         sections.boards(result.memory),

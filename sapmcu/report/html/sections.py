@@ -10,6 +10,7 @@ from html import escape
 from sapmcu.ir.conversion import Conversion, Rewrite
 from sapmcu.ir.memory import BoardRoom, EngineSram, MemoryReport, OpMemory
 from sapmcu.ir.memory_map import MemoryMap
+from sapmcu.ir.speed import short_kernels
 from sapmcu.report.conversion import SAVED
 from sapmcu.report.html.map_svg import map_svg
 from sapmcu.report.html.pareto_svg import pareto_svg
@@ -95,6 +96,31 @@ def ops(memory: MemoryReport) -> str:
         for one in memory.ops
     ]
     return f"<h2>Ops</h2>{table(headings, rows, names=(2,), markup=(7,))}"
+
+
+def native_ops(result: Conversion) -> str:
+    """What each op of the native engine will take, by its price."""
+    headings = ("op", "type", "kernel", "MACs", "instructions, priced", "a MAC")
+    rows = [
+        (
+            (
+                *(one.index, one.type, short_kernels(one.kernels), one.macs),
+                Shown(0, "-") if one.instructions is None else one.instructions,
+                Shown(0, "") if one.instructions_per_mac is None else _ratio(one.instructions_per_mac),
+            ),
+            "",
+        )
+        for one in result.native_ops
+    ]
+    if not rows:
+        return ""
+    priced = [one.instructions for one in result.native_ops if one.instructions is not None]
+    note = f"Priced at {sum(priced):,} instructions, op after op, by what these kernels took in an emulator."
+    return f"<h2>Native engine, op by op</h2><p class='faint'>{note}</p>{table(headings, rows, names=(2,))}"
+
+
+def _ratio(value: float) -> Shown:
+    return Shown(round(1000 * value), f"{value:.2f}")
 
 
 def _bar(one: OpMemory, peak: OpMemory) -> str:

@@ -88,6 +88,15 @@ def test_page_compares_engines_and_boards_as_the_json_does(project: Path, page: 
     assert lacking > 0
 
 
+def test_page_has_the_kernels_and_prices_of_the_json(project: Path, page: str) -> None:
+    ops = json.loads((project / "report.json").read_text(encoding="utf-8"))["native_ops"]
+    assert len(ops) == 16 and all(one["instructions"] for one in ops)
+    assert ops[0]["instructions_per_mac"] == ops[0]["instructions"] / ops[0]["macs"]
+    part = page[page.index("<h2>Native engine, op by op</h2>") :]
+    assert f"Priced at {sum(one['instructions'] for one in ops):,} instructions" in part
+    assert f'<td class="number" data-value="{ops[0]["instructions"]}">' in part
+
+
 def test_names_cannot_break_the_page() -> None:
     box = Box('<script>alert("x")</script>', Content.ACTIVATION, 0, 0, 0, 8)
     svg = map_svg(MemoryMap("a<b", 8, ("op 0 ADD",), (box,)))
