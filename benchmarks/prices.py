@@ -107,10 +107,21 @@ class Maker:
         values = self._random.integers(-2000, 2000, outputs).astype(np.int32)
         return constant(name, values, np.array([0.05 / (60 * np.sqrt(depth))]))
 
-    def add(self, elements: int) -> None:
+    def binary(self, kind: Any, elements: int) -> None:
         names = self._names()
         tensors = [activation(name, (1, elements), 3) for name in (names[0], names[1], names[3])]
-        self.cases.append((ops.Add(names[:2], names[3:], CLAMP), tuple(tensors)))
+        self.cases.append((kind(names[:2], names[3:], CLAMP), tuple(tensors)))
+
+    def logistic(self, elements: int) -> None:
+        names = self._names()
+        y = Tensor(names[3], (1, elements), DType.INT8, Quantization((1 / 256,), (LOW,)))
+        self.cases.append((ops.Logistic(names[:1], names[3:]), (activation(names[0], (1, elements), 3), y)))
+
+    def mean(self, x: Sequence[int]) -> None:
+        names = self._names()
+        axes = Tensor(names[1], (2,), DType.INT32, None, np.array([1, 2], np.int32).tobytes())
+        tensors = (activation(names[0], (1, *x), 3), axes, activation(names[3], (1, x[2]), 3))
+        self.cases.append((ops.Mean(names[:2], names[3:], keep_dims=False), tensors))
 
     def pool(self, x: Sequence[int], window: tuple[int, int], stride: int, kind: Any = ops.AveragePool2D) -> None:
         names = self._names()
@@ -177,9 +188,12 @@ def others(maker: Maker) -> None:
     maker.product(1, 1, 16, 5)
     maker.product(1, 16, 1, 5)
     for elements in (1024, 4096, 6272, 8192, 16_384, 1000):
-        maker.add(elements)
+        for kind in (ops.Add, ops.Sub, ops.Mul):
+            maker.binary(kind, elements)
+        maker.logistic(elements)
     for x in ((8, 8, 64), (25, 5, 64), (3, 3, 255), (7, 7, 96), (4, 4, 16)):
         maker.pool(x, x[:2], 1)
+        maker.mean(x)
     for x in ((8, 8, 64), (24, 24, 16), (16, 16, 32), (28, 28, 8)):
         maker.pool(x, (2, 2), 2)
         maker.pool(x, (2, 2), 2, ops.MaxPool2D)

@@ -61,6 +61,7 @@ def run_on_board(project_dir: Path, port: SerialPort, inputs: Sequence[Path] | N
         identity = session.identity
         check_inputs(identity, vectors)
         ((outputs, counters),) = (session.invoke(one) for one in vectors)
+        clock_hz = core_hz(session, board)
     return Run(
         emulator=None,
         identity=identity,
@@ -74,7 +75,7 @@ def run_on_board(project_dir: Path, port: SerialPort, inputs: Sequence[Path] | N
         static_bytes=None,
         arena_predicted_bytes=_predicted(project_dir, identity.engine),
         port=port.name,
-        clock_hz=core_hz(board),
+        clock_hz=clock_hz,
     )
 
 
@@ -99,7 +100,7 @@ def test_on_board(project_dir: Path, port: SerialPort) -> TestRun:
             results=tuple(results),
             arena_predicted_bytes=_predicted(project_dir, session.identity.engine),
             port=port.name,
-            clock_hz=core_hz(board),
+            clock_hz=core_hz(session, board),
         )
         if done.first_difference is None:
             return done
@@ -113,9 +114,15 @@ def test_on_board(project_dir: Path, port: SerialPort) -> TestRun:
 test_on_board.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's
 
 
-def core_hz(board: Board | None) -> int | None:
-    """What the core runs at in a firmware of sapmcu's."""
-    return None if board is None else board.clock.reset_hz
+def core_hz(session: BoardSession, board: Board | None) -> int | None:
+    """What the core runs at, as the firmware says; else as the board's file has it for startup."""
+    try:
+        state = session.device.read_board()
+    except LineError:
+        state = None
+    if state is not None and state.core_hz:
+        return state.core_hz
+    return None if board is None else board.clock.start_hz
 
 
 def _session(project_dir: Path, port: SerialPort, name: str, board: Board | None) -> BoardSession:

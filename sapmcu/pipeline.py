@@ -13,6 +13,7 @@ import numpy as np
 
 from sapmcu import __version__
 from sapmcu.boards.board import Board, load_board
+from sapmcu.boards.clock import ClockChoice
 from sapmcu.boards.fit import board_fit, board_rooms, check_fit
 from sapmcu.boards.placement import largest_arena_bytes
 from sapmcu.emit.directory import check_target, write_directory
@@ -80,6 +81,7 @@ class ConvertOptions:
     max_extra_macs: float | None = None
     input_rows: bool = False
     pareto: bool = False
+    clock: str = ClockChoice.RESET
     dump_ir: Path | None = None
     command: str = ""
 
@@ -89,7 +91,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
 
     Raises: UserError, ToolError. Nothing is written then.
     """
-    board = load_board(options.board)
+    board = replace(load_board(options.board), choice=ClockChoice(options.clock))
     out = options.out or Path(f"{options.model.stem}-{board.name}")
     check_target(out, force=options.force)
     source = load_source(options.model, progress=progress)

@@ -127,6 +127,13 @@ class TableReader:
             return ()
         return tuple(self._inner(item, f"{key}[{index}]") for index, item in enumerate(value))
 
+    def is_empty_list(self, key: str) -> bool:
+        """Whether the key stands for nothing, on purpose."""
+        if self._table.get(key) != []:
+            return False
+        self._seen.add(key)
+        return True
+
     def _inner(self, table: Mapping[str, object], key: str) -> TableReader:
         return TableReader(table, self._path(key), self._violations, self._kind)
 

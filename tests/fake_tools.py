@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+PYTHON = sys.executable
 PROGRAM = """#!{python}
 import json, pathlib, shutil, sys, time
 home = pathlib.Path({home!r})
@@ -36,7 +37,7 @@ class FakeTools:
 
     def add(self, name: str) -> None:
         path = self.home / "bin" / name
-        path.write_text(PROGRAM.format(python=sys.executable, home=str(self.home)))
+        path.write_text(PROGRAM.format(python=PYTHON, home=str(self.home)))
         path.chmod(0o755)
 
     def answer(

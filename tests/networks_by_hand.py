@@ -77,6 +77,12 @@ class Network:
     def add(self, x: str, y: str) -> str:
         return self.add_op(ops.Add((x, y), (self.tensor(self.shape(x)),), INT8))
 
+    def shifted(self, x: str) -> str:
+        """A constant image is added, as the positions of tokens are."""
+        constant = self.filters(*self.shape(x))
+        self.tensors[constant] = replace(self.tensors[constant], quantization=ONE)
+        return self.add(x, constant)
+
     def relu(self, x: str) -> str:
         return self.add_op(ops.Relu((x,), (self.tensor(self.shape(x)),)))
 
@@ -104,6 +110,27 @@ class Network:
     def space_to_depth(self, x: str) -> str:
         _, height, width, channels = self.shape(x)
         return self.add_op(ops.SpaceToDepth((x,), (self.tensor((1, height // 2, width // 2, 4 * channels)),), 2))
+
+    def depth_to_space(self, x: str) -> str:
+        _, height, width, channels = self.shape(x)
+        return self.add_op(ops.DepthToSpace((x,), (self.tensor((1, 2 * height, 2 * width, channels // 4)),), 2))
+
+    def mirrored(self, x: str) -> str:
+        """A column and a row more on each side."""
+        _, height, width, channels = self.shape(x)
+        paddings = self.numbers(0, 0, 1, 1, 1, 1, 0, 0)
+        self.tensors[paddings] = Tensor(paddings, (4, 2), DType.INT32, None, self.tensors[paddings].data)
+        y = self.tensor((1, height + 2, width + 2, channels))
+        return self.add_op(ops.MirrorPad((x, paddings), (y,), ops.MirrorMode.SYMMETRIC))
+
+    def enlarged(self, x: str, channels: int, window: Pair, stride: Pair) -> str:
+        """A transposed convolution."""
+        _, height, width, _ = self.shape(x)
+        size = (height - 1) * stride[0] + window[0], (width - 1) * stride[1] + window[1]
+        filters = self.filters(channels, *window, self.shape(x)[3])
+        y = self.tensor((1, *size, channels))
+        inputs = (self.numbers(*self.shape(y)), filters, x)
+        return self.add_op(ops.TransposeConv2D(inputs, (y,), stride, VALID, INT8))
 
     def resized(self, x: str, size: Pair) -> str:
         _, _, _, channels = self.shape(x)
@@ -170,6 +197,7 @@ def _next(draw: st.DrawFn, net: Network, x: str, names: list[str]) -> str:
                 "depthwise",
                 "pool",
                 "add",
+                "shifted",
                 "relu",
                 "mean",
                 "transposed",
@@ -177,6 +205,8 @@ def _next(draw: st.DrawFn, net: Network, x: str, names: list[str]) -> str:
                 "joined",
                 "padded",
                 "blocks",
+                "mirrored",
+                "enlarged",
                 "resized",
             ]
         )
@@ -189,6 +219,8 @@ def _next(draw: st.DrawFn, net: Network, x: str, names: list[str]) -> str:
         return net.pool(x, window, stride, is_same)
     if kind == "add":
         return net.add(x, draw(st.sampled_from(twins)))
+    if kind == "shifted":
+        return net.shifted(x)
     if kind == "relu":
         return net.relu(x)
     if kind == "softmax":
@@ -199,6 +231,12 @@ def _next(draw: st.DrawFn, net: Network, x: str, names: list[str]) -> str:
         return net.padded(x)
     if kind == "resized":
         return net.resized(x, (draw(st.integers(1, 12)), draw(st.integers(1, 8))))
+    if kind == "mirrored":
+        return net.mirrored(x)
+    if kind == "enlarged":
+        return net.enlarged(x, draw(st.integers(1, 3)), (draw(st.integers(1, 4)), draw(st.integers(1, 3))), stride)
+    if kind == "blocks" and net.shape(x)[3] % 4 == 0:
+        return net.depth_to_space(x)
     if kind == "blocks":
         return net.space_to_depth(x) if height % 2 == width % 2 == 0 else net.relu(x)
     return net.mean(x) if kind == "mean" else net.transposed(x)

@@ -137,7 +137,7 @@ def _rp2(facts: Rp2, read: Callable[[int], int]) -> dict[str, bool]:
         "crystal": read(facts.xosc) == 0xFAB_AA0,
         "clock of the cores": read(facts.clocks + 0x30) & 3 == 2 and read(facts.clocks + 0x3C) & 1 == 0,
         "clock of the UART": read(facts.clocks + 0x48) == CLK_PERI_FROM_XOSC,
-        "resets": read(facts.resets) == 0xFFFF_FFFF & ~facts.reset_bits,
+        "resets": not read(facts.resets) & facts.reset_bits,
     }
     for pin in (0, 1):
         pad = read(facts.pads + 4 + 4 * pin)

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from clock_models import CLOCK_TREES
 from uart_facts import HFCLKSTART, HFCLKSTAT, NRF, RP2, missing, registers_after_reset
 
 from sapmcu.boards.board import Board
+from sapmcu.boards.steps import Action
 
 BASE, SIZE = 0x4000_0000, 0x2000_0000
 MANY_POLLS = 3
@@ -200,15 +202,22 @@ MODELS: Mapping[str, type[Uart]] = {
 class Peripherals:
     """All of a board's peripherals, mapped into unicorn. was_missing: what wasn't on when the UART was first used."""
 
+    endless = ENDLESS
+
     def __init__(self, board: Board, uc: Any, idle: Callable[[], None]) -> None:
         assert board.uart is not None and board.uart.port is not None
         self.board, self.family = board, board.uart.port.family
         self.registers = registers_after_reset(board)
+        self.clocks = CLOCK_TREES[board.name](self.registers)
         self.uart = MODELS[self.family](self.registers, board.uart.base, uc, idle)
         self.was_missing: list[str] | None = None
         self.problems: list[str] = []
         self._idle, self._reads = idle, 0
         uc.mmio_map(BASE, SIZE, self._read, None, self._write, None)
+        for step in board.start:
+            if step.action is Action.PAIRS:  # in flash that nobody has written
+                uc.mem_map(step.register & ~0xFFF, 0x1000)
+                uc.mem_write(step.register & ~0xFFF, bytes([0xFF]) * 0x1000)
 
     def _offset_in_uart(self, address: int) -> int | None:
         offset = address - self.uart.base
@@ -236,7 +245,8 @@ class Peripherals:
         try:
             assert size == 4 and address % 4 == 0, "isn't accessed by words"
             if inside is None:
-                self.registers[address], self._reads = value, 0
+                self._reads = 0
+                self.clocks.write(address, value)
             else:
                 self._use()
                 self.uart.write(inside, value)
@@ -246,9 +256,9 @@ class Peripherals:
     def _status(self, address: int) -> int:
         """Registers that say what others have brought about; the rest reads as it was written."""
         self._reads += 1
-        if self._reads > ENDLESS:
+        if self._reads > self.endless:
             self._idle()
-        assert self._reads < ENDLESS, "is waited for without end"
+        assert self._reads < self.endless, "is waited for without end"
         get = self.registers.get
         if self.board.name in RP2:
             facts = RP2[self.board.name]
@@ -256,11 +266,10 @@ class Peripherals:
                 facts.resets + 8: 0xFFFF_FFFF & ~get(facts.resets, 0),
                 facts.xosc + 4: (get(facts.xosc, 0) >> 12 == 0xFAB) << 31,
                 facts.clocks + 0x38: 1 << (get(facts.clocks + 0x30, 0) & 3),
-                facts.clocks + 0x44: 1 << (get(facts.clocks + 0x3C, 0) & 1),
             }
         elif self.board.name in NRF:
             clock = NRF[self.board.name].clock
             followed = {clock + HFCLKSTAT: 0x1_0001 * get(clock + HFCLKSTART, 0)}
         else:
             followed = {}
-        return followed.get(address, get(address, 0))
+        return followed[address] if address in followed else self.clocks.read(address)

@@ -21,6 +21,7 @@ typedef enum {
     COMMAND_READ_ARENA = 5,
     COMMAND_READ_COUNTERS = 6,
     COMMAND_NEXT_ROW = 7,
+    COMMAND_READ_BOARD = 8,
 } command;
 
 typedef enum {
@@ -379,6 +380,29 @@ static void read_counters(server *self, const sapmcu_model *model) {
     end_reply(self);
 }
 
+static void read_board(server *self) {
+    static const sapmcu_fault none;
+    const sapmcu_port_state *state = sapmcu_port_read_state();
+    const sapmcu_fault *fault = state->fault != NULL ? state->fault : &none;
+    const uint32_t numbers[12] = {state->core_hz,
+                                  state->failed_start_step,
+                                  state->failed_clock_step,
+                                  state->reset_reasons,
+                                  fault->exception,
+                                  fault->pc,
+                                  fault->lr,
+                                  fault->psr,
+                                  fault->sp,
+                                  fault->cfsr,
+                                  fault->hfsr,
+                                  fault->address};
+    begin_reply(self, STATUS_OK, sizeof numbers);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i) {
+        send_u32(self, numbers[i]);
+    }
+    end_reply(self);
+}
+
 static void read_range(server *self, void *block, uint32_t bytes, const uint8_t *offset_and_length) {
     uint32_t length = read_u32(offset_and_length + 4);
     const uint8_t *data = range_of(block, bytes, read_u32(offset_and_length), length);
@@ -402,14 +426,15 @@ static void read_output(server *self, const sapmcu_model *model) {
 static bool has_right_size(const server *self) {
     static const uint8_t bytes_of[] = {
         [COMMAND_IDENTIFY] = 0,   [COMMAND_RUN] = 4,           [COMMAND_READ_OUTPUT] = 12,
-        [COMMAND_READ_ARENA] = 8, [COMMAND_READ_COUNTERS] = 0, [COMMAND_NEXT_ROW] = 0};
+        [COMMAND_READ_ARENA] = 8, [COMMAND_READ_COUNTERS] = 0, [COMMAND_NEXT_ROW] = 0,
+        [COMMAND_READ_BOARD] = 0};
     uint8_t wanted = self->header[0];
     return wanted == COMMAND_WRITE_INPUT ? self->payload_bytes >= 8 : self->payload_bytes == bytes_of[wanted];
 }
 
 static void answer(server *self) {
     const sapmcu_model *model = requested_model(self);
-    if (self->header[0] < COMMAND_IDENTIFY || self->header[0] > COMMAND_NEXT_ROW) {
+    if (self->header[0] < COMMAND_IDENTIFY || self->header[0] > COMMAND_READ_BOARD) {
         reply(self, STATUS_NO_COMMAND);
     } else if (!has_right_size(self)) {
         reply(self, STATUS_BAD_SIZE);
@@ -437,6 +462,9 @@ static void answer(server *self) {
             break;
         case COMMAND_NEXT_ROW:
             next_row(self, model);
+            break;
+        case COMMAND_READ_BOARD:
+            read_board(self);
             break;
         }
     }

@@ -11,7 +11,9 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from sapmcu.boards.clock import NO_RESET_FLAGS, Clock, ClockChoice, ResetFlags
 from sapmcu.boards.core import CORES, V6M_CORES, Core, Fpu, compiler_options
+from sapmcu.boards.steps import RegisterStep
 from sapmcu.boards.uart import Uart
 from sapmcu.errors import UserError
 from sapmcu.ir.twins import Twins
@@ -32,12 +34,13 @@ class RegionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A range of addresses."""
+    """A range of addresses. setup: what starts it, before it is first used; None where sapmcu doesn't know how."""
 
     name: str
     kind: RegionKind
     base: int
     size_bytes: int
+    setup: tuple[RegisterStep, ...] | None = ()
 
     @property
     def end(self) -> int:
@@ -59,13 +62,12 @@ class Defaults:
     code_offset_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Of the core. internal_hz: the highest without parts outside the MCU; max_hz: the highest on this board."""
+class BootCode(StrEnum):
+    """What the MCU's boot ROM wants to find in flash besides the vector table."""
 
-    reset_hz: int
-    internal_hz: int
-    max_hz: int
+    NONE = "none"
+    RP2040_STAGE2 = "rp2040_stage2"
+    RP2350_IMAGE = "rp2350_image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One board. flash_methods in order of preference."""
+    """One board. flash_methods in order of preference. start: steps that come first after every reset.
+
+    choice: the clock that firmware for it starts.
+    """
 
     name: str
     title: str
@@ -114,6 +119,10 @@ class Board:
     flash_methods: tuple[FlashMethod, ...]
     sources: tuple[Source, ...]
     aliases: tuple[str, ...] = ()
+    start: tuple[RegisterStep, ...] = ()
+    reset: ResetFlags = NO_RESET_FLAGS
+    boot: BootCode = BootCode.NONE
+    choice: ClockChoice = ClockChoice.RESET
 
     def region(self, name: str) -> Region:
         """The region of this name. Raises: KeyError."""

@@ -22,7 +22,7 @@ class Core:
 
     fpus: option -mfpu by kind of FPU. dsp, mve: the values that exist. elf_archs: Tag_CPU_arch of objects that run on
     it. unicorn_cpu: suffix of UC_CPU_ARM_CORTEX_*, None where unicorn lacks the core. qemu_machine: of the same core,
-    or of one that runs all of its code.
+    or of one that runs all of its code. has_caches: of its own, which firmware/port/cortex_m/caches.c turns on.
     """
 
     fpus: Mapping[Fpu, str]
@@ -32,13 +32,20 @@ class Core:
     elf_archs: tuple[str, ...]
     unicorn_cpu: str | None
     qemu_machine: str
+    has_caches: bool = False
+    has_cycle_counter: bool = True
+    """DWT_CYCCNT; else SysTick counts."""
 
 
 NO_FPU: Mapping[Fpu, str] = {Fpu.NONE: ""}
 
 CORES: Mapping[str, Core] = {
-    "cortex-m0": Core(NO_FPU, (False,), (False,), False, ("v6-M", "v6S-M"), "m0", "mps2-an385"),
-    "cortex-m0plus": Core(NO_FPU, (False,), (False,), True, ("v6-M", "v6S-M"), "m0", "mps2-an385"),
+    "cortex-m0": Core(
+        NO_FPU, (False,), (False,), False, ("v6-M", "v6S-M"), "m0", "mps2-an385", has_cycle_counter=False
+    ),
+    "cortex-m0plus": Core(
+        NO_FPU, (False,), (False,), True, ("v6-M", "v6S-M"), "m0", "mps2-an385", has_cycle_counter=False
+    ),
     "cortex-m3": Core(NO_FPU, (False,), (False,), True, ("v6-M", "v6S-M", "v7"), "m3", "mps2-an385"),
     "cortex-m4": Core(
         {**NO_FPU, Fpu.SINGLE: "fpv4-sp-d16"},
@@ -57,6 +64,7 @@ CORES: Mapping[str, Core] = {
         ("v6-M", "v6S-M", "v7", "v7E-M"),
         "m7",
         "mps2-an500",
+        has_caches=True,
     ),
     "cortex-m33": Core(
         {**NO_FPU, Fpu.SINGLE: "fpv5-sp-d16"},

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sapmcu.boards.board import Board, Region, all_boards
+from sapmcu.boards.clock import ClockChoice
 
 FPGAIO_BASES = {
     "mps2-an385": 0x4002_8000,
@@ -24,14 +25,14 @@ def emulated_board(board: Board) -> Board | None:
     overflows the stack leaves the memory, as on the board. None where the board has more than the machine.
     """
     if board.emulator.is_exact:
-        return board
+        return replace(board, choice=ClockChoice.RESET)  # QEMU has no clock trees
     exact = [one for one in all_boards() if one.emulator.is_exact]
     machine = next((one for one in exact if one.emulator.qemu_machine == board.emulator.qemu_machine), None)
     if machine is None:
         return None
     flash, ram = machine.region(machine.defaults.code), machine.region(machine.defaults.arena[-1])
     code = board.region(board.defaults.code)
-    regions = [replace(code, base=flash.base)]
+    regions = [replace(code, base=flash.base, setup=())]
     base = ram.base
     for name in dict.fromkeys((board.defaults.stack, board.defaults.data, *board.defaults.arena)):
         region = board.region(name)

@@ -9,7 +9,7 @@ from itertools import combinations
 
 from sapmcu.boards.board import (
     Board,
-    Clock,
+    BootCode,
     Defaults,
     Emulator,
     FlashMethod,
@@ -17,15 +17,17 @@ from sapmcu.boards.board import (
     RegionKind,
     Source,
 )
+from sapmcu.boards.clock import NO_RESET_FLAGS, parse_clock, parse_reset
 from sapmcu.boards.core import CORES, Core, Fpu
 from sapmcu.boards.parse_uart import parse_uart
+from sapmcu.boards.steps import parse_steps
 from sapmcu.errors import UserError
 from sapmcu.toml_table import MAX_ADDRESS, TableReader
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-MAX_CLOCK_HZ = 2_000_000_000
 CODE_KINDS = (RegionKind.FLASH, RegionKind.ITCM, RegionKind.SRAM)
-DATA_KINDS = (RegionKind.SRAM, RegionKind.DTCM, RegionKind.PSRAM, RegionKind.SDRAM)
+EXTERNAL_KINDS = (RegionKind.PSRAM, RegionKind.SDRAM)
+DATA_KINDS = (RegionKind.SRAM, RegionKind.DTCM, *EXTERNAL_KINDS)
 
 
 def parse_board(table: Mapping[str, object], path: str) -> Board:
@@ -35,7 +37,7 @@ def parse_board(table: Mapping[str, object], path: str) -> Board:
     if violations:
         raise UserError(
             f"board file {path} has {len(violations)} error{'s' if len(violations) > 1 else ''}",
-            hint='CONTRIBUTING.md, "Add a board", explains the keys; the files in sapmcu/boards are examples',
+            hint="docs/boards.md explains the keys; the files in sapmcu/boards are examples",
             details=violations,
         )
     return board
@@ -45,6 +47,8 @@ def _board(reader: TableReader, violations: list[str]) -> Board:
     core = reader.choice("core", CORES)
     facts = CORES[core]
     memory = _memory(reader)
+    clock, start = parse_clock(reader.table("clock"), reader.table("start") if reader.has("start") else None)
+    fast_uart_hz = None if clock.fast is None else clock.fast.uart_hz
     board = Board(
         name=_identifier(reader, "name"),
         title=reader.text("title"),
@@ -54,14 +58,17 @@ def _board(reader: TableReader, violations: list[str]) -> Board:
         fpu=Fpu(reader.choice("fpu", facts.fpus)),
         dsp=_option(reader, "dsp", facts.dsp, core),
         mve=_option(reader, "mve", facts.mve, core),
-        clock=_clock(reader.table("clock")),
+        clock=clock,
         memory=memory,
         defaults=_defaults(reader.table("defaults"), memory),
-        uart=parse_uart(reader.table("uart")) if reader.has("uart") else None,
+        uart=parse_uart(reader.table("uart"), fast_uart_hz) if reader.has("uart") else None,
         emulator=_emulator(reader, facts),
         flash_methods=_flash_methods(reader),
         sources=_sources(reader),
         aliases=reader.texts("aliases") if reader.has("aliases") else (),
+        start=start,
+        reset=parse_reset(reader.table("reset")) if reader.has("reset") else NO_RESET_FLAGS,
+        boot=BootCode(reader.choice("boot", list(BootCode))) if reader.has("boot") else BootCode.NONE,
     )
     if not all(NAME.fullmatch(alias) for alias in board.aliases):
         reader.complain("aliases", f"must be names of lower-case letters, digits and _, are {list(board.aliases)}")
@@ -86,22 +93,16 @@ def _option(reader: TableReader, key: str, allowed: tuple[bool, ...], core: str)
     return value
 
 
-def _clock(reader: TableReader) -> Clock:
-    clock = Clock(*(reader.integer(key, 1, MAX_CLOCK_HZ) for key in ("reset_hz", "internal_hz", "max_hz")))
-    if clock.internal_hz > clock.max_hz:
-        reader.complain("internal_hz", f"is {clock.internal_hz:,}, above max_hz, {clock.max_hz:,}")
-    reader.finish()
-    return clock
-
-
 def _memory(reader: TableReader) -> tuple[Region, ...]:
     regions = []
     for entry in reader.tables("memory"):
+        kind = RegionKind(entry.choice("kind", [kind.value for kind in RegionKind]))
         region = Region(
             name=_identifier(entry, "name"),
-            kind=RegionKind(entry.choice("kind", [kind.value for kind in RegionKind])),
+            kind=kind,
             base=entry.integer("base", 0, MAX_ADDRESS - 1),
             size_bytes=entry.integer("size_bytes", 1),
+            setup=None if kind in EXTERNAL_KINDS and not entry.has("setup") else parse_steps(entry, "setup"),
         )
         if region.end > MAX_ADDRESS:
             entry.complain("size_bytes", f"ends at {region.end:#x}, behind the last address")

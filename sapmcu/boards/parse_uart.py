@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-from sapmcu.boards.uart import FAMILIES, Uart, UartAction, UartPort, UartStep
-from sapmcu.toml_table import MAX_ADDRESS, TableReader
+from sapmcu.boards.steps import MAX_WORD, parse_steps
+from sapmcu.boards.uart import FAMILIES, Uart, UartPort
+from sapmcu.toml_table import TableReader
 
 MAX_CLOCK_HZ = 1_000_000_000
-MAX_WORD = MAX_ADDRESS - 1
 PORT_KEYS = ("family", "clock_hz", "setup")
-ACTIONS = ("write", "set", "clear", "until_set", "until_clear")
 
 
-def parse_uart(reader: TableReader) -> Uart:
-    """Read the serial port; what drives it may be left out, as a whole."""
+def parse_uart(reader: TableReader, fast_hz: int | None) -> Uart:
+    """Read the serial port; what drives it may be left out, as a whole. fast_hz: its clock when the core is fast."""
     base, baud = reader.integer("base", 0, MAX_WORD), reader.integer("baud", 1, 12_000_000)
     uart = Uart(
         peripheral=reader.text("peripheral"),
@@ -22,40 +21,19 @@ def parse_uart(reader: TableReader) -> Uart:
         rx=reader.text("rx"),
         baud=baud,
         is_on_debugger=reader.boolean("is_on_debugger"),
-        port=_port(reader, baud) if any(map(reader.has, PORT_KEYS)) else None,
+        port=_port(reader, baud, fast_hz) if any(map(reader.has, PORT_KEYS)) else None,
     )
     reader.finish()
     return uart
 
 
-def _port(reader: TableReader, baud: int) -> UartPort:
+def _port(reader: TableReader, baud: int, fast_hz: int | None) -> UartPort:
     family = reader.choice("family", FAMILIES)
     clock_hz = reader.integer("clock_hz", 1, MAX_CLOCK_HZ)
-    divisor = FAMILIES[family].divisor(clock_hz, baud)
-    if divisor is None and reader.is_sound:
-        reader.complain("baud", f"can't be {baud:,} with {family} at {clock_hz:,} Hz")
-    setup = tuple(map(_step, reader.tables("setup"))) if reader.has("setup") else ()
-    return UartPort(family, clock_hz, divisor or 0, setup)
-
-
-def _step(reader: TableReader) -> UartStep:
-    """One of write, set and clear (clear first), until_set, until_clear."""
-    values = {key: reader.integer(key, 0 if key == "write" else 1, MAX_WORD) for key in ACTIONS if reader.has(key)}
-    if not values or (len(values) > 1 and values.keys() != {"set", "clear"}):
-        reader.complain(
-            "", f"must have one of {', '.join(ACTIONS)}, or set and clear; has {', '.join(values) or 'none'}"
-        )
-    bits, is_wait = values.get("set", 0), "until_set" in values or "until_clear" in values
-    if "write" in values:
-        action, mask, value = UartAction.WRITE, MAX_WORD, values["write"]
-    elif is_wait:
-        value = values.get("until_set", 0)
-        action, mask = UartAction.WAIT, value | values.get("until_clear", 0)
-    else:
-        action, mask, value = UartAction.CHANGE, bits | values.get("clear", 0), bits
-    register = reader.integer("register", 0, MAX_WORD)
-    if register % 4:
-        reader.complain("register", f"must be the address of a word, is {register:#010x}")
-    step = UartStep(action, reader.text("name"), register, mask, value, reader.text("why"))
-    reader.finish()
-    return step
+    divisors = {hz: FAMILIES[family].divisor(hz, baud) for hz in (clock_hz, fast_hz) if hz is not None}
+    if reader.is_sound:
+        for hz, divisor in divisors.items():
+            if divisor is None:
+                reader.complain("baud", f"can't be {baud:,} with {family} at {hz:,} Hz")
+    fast = None if fast_hz is None else divisors[fast_hz] or 0
+    return UartPort(family, clock_hz, divisors[clock_hz] or 0, parse_steps(reader, "setup"), fast)

@@ -25,6 +25,11 @@ class Placement:
     stack_bytes: int
     arena_bytes: int
 
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """Each that is in use, once."""
+        return tuple(dict.fromkeys((self.code, self.stack, self.data, self.arena)))
+
 
 def arena_room_bytes(board: Board, region: Region, stack_bytes: int = STACK_BYTES) -> int:
     """What is left for the arena in a region, beside the stack and the other data where they live there too."""

@@ -5,30 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+
+from sapmcu.boards.steps import RegisterStep
 
 MAX_BAUD_ERROR = 0.025
 """Of either side; a byte of 8N1 is lost where both together are off by about 5 %: half a bit in 9.5."""
-
-
-class UartAction(StrEnum):
-    """What a step does to its register. WAIT: until the bits of its mask are as its value says."""
-
-    WRITE = "write"
-    CHANGE = "change"
-    WAIT = "wait"
-
-
-@dataclass(frozen=True, slots=True)
-class UartStep:
-    """A register to set before the UART is used. name: as the manual calls it; why: what it does there."""
-
-    action: UartAction
-    name: str
-    register: int
-    mask: int
-    value: int
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +49,16 @@ FAMILIES: Mapping[str, UartFamily] = {
 
 @dataclass(frozen=True, slots=True)
 class UartPort:
-    """How firmware drives the UART. clock_hz: what the UART runs from after the steps. divisor: makes the baud rate."""
+    """How firmware drives the UART. clock_hz: what the UART runs from after the steps. divisor: makes the baud rate.
+
+    fast_divisor: the same with the board's fast clock, None where it has none.
+    """
 
     family: str
     clock_hz: int
     divisor: int
-    setup: tuple[UartStep, ...]
+    setup: tuple[RegisterStep, ...]
+    fast_divisor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def load_tflm(directory: Path, project: FirmwareProject) -> TflmLibrary:
         raise ToolError(f"{directory} is not a directory", hint=hint)
     directory = directory.resolve()
     include_dirs = tuple(dict.fromkeys(_include_dir(directory, header, hint) for header in HEADERS))
-    archive = _archive(directory, hint)
+    archive = find_tflm(directory, hint)
     try:
         problem = wrong_core(library_targets(archive), project)
     except (OSError, ValueError) as error:
@@ -94,7 +94,8 @@ def _include_dir(directory: Path, header: str, hint: str) -> Path:
     raise ToolError(f"{directory} lacks {header}", hint=hint)
 
 
-def _archive(directory: Path, hint: str) -> Path:
+def find_tflm(directory: Path, hint: str = "give a directory with the headers and the library") -> Path:
+    """The library in a directory. Raises: ToolError where there is none, or more than one."""
     found = [path for place in LIBRARY_PLACES for path in sorted(directory.glob(place))]
     if not found:
         raise ToolError(f"{directory} holds no {LIBRARY}; looked for {', '.join(LIBRARY_PLACES)}", hint=hint)

@@ -29,6 +29,7 @@ def cli() -> None:
     sapmcu monitor                              what the board prints
     sapmcu detector DIR --anchors FILE          adds the decoder of boxes to a detector's firmware
     sapmcu pool model.h5 --with sap --at NAME   other poolings in a Keras model
+    sapmcu doctor                               which tools are here, what is missing for what
     sapmcu boards                               what boards sapmcu knows
     sapmcu train RECIPE.toml                    train a network; compare: a grid of them
     sapmcu prune model.keras --sram 65536       a smaller network: fewer channels

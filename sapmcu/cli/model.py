@@ -82,6 +82,14 @@ def fraction(ctx: click.Context, param: click.Parameter, value: str | None) -> f
     help="Plan the native engine with more and more MACs, too, and draw in report.html what less SRAM costs. Takes "
     "seconds to minutes; without it the page shows the plans that take no more MACs.",
 )
+@click.option(
+    "--clock",
+    type=click.Choice(["reset", "fast"]),
+    default="reset",
+    show_default=True,
+    help="What the firmware runs at. reset: as the board comes out of reset, the fewest steps that could fail. fast: "
+    "PLL, wait states and caches as the board's file says (`sapmcu boards NAME`).",
+)
 @click.option("--dump-ir", type=click.Path(path_type=Path), help="Write the graph after every pass here.")
 @JSON
 def convert(as_json: bool, **options: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sapmcu.boards.board import Board
 from sapmcu.boards.placement import STACK_BYTES
+from sapmcu.emit.board import BOARD_SOURCES
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.targets import board_defines, emit_targets
 from sapmcu.firmware_files import firmware_file
@@ -17,8 +18,7 @@ APP_SOURCES: Mapping[str, str] = {
     "main.c": "apps/native/main.c",
     "engine/sapmcu_serve.c": "engine/sapmcu_serve.c",
     "freestanding/string.c": "freestanding/string.c",
-    "port/stack.c": "port/cortex_m/stack.c",
-    "port/startup.c": "port/cortex_m/startup.c",
+    **BOARD_SOURCES,
 }
 OTHER_FILES: Mapping[str, str] = {
     "freestanding/include/string.h": "freestanding/include/string.h",

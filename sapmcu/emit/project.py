@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sapmcu.boards.board import Board
+from sapmcu.emit.board import BOARD_SOURCES, BOOT_SOURCES
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.readme import float_abi, target_arch
 from sapmcu.emit.targets import Targets, board_defines, emit_targets
@@ -33,8 +34,7 @@ VERBATIM: Mapping[str, str] = {
     "include/sapmcu/protocol.h": "include/sapmcu/protocol.h",
     "ld/sections.ld": "ld/sections.ld",
     "port/libc_stubs.c": "port/cortex_m/libc_stubs.c",
-    "port/stack.c": "port/cortex_m/stack.c",
-    "port/startup.c": "port/cortex_m/startup.c",
+    **BOARD_SOURCES,
 }
 """Path in the project -> path below firmware/."""
 
@@ -42,7 +42,8 @@ MODEL_SOURCES = ("model_data.cc",)
 SERVED_SOURCES = (
     *MODEL_SOURCES,
     *("serve.cc", "interpreter.cc", "debug_log.cc", "engine/sapmcu_serve.c"),
-    *("port/libc_stubs.c", "port/stack.c", "port/startup.c"),
+    "port/libc_stubs.c",
+    *BOARD_SOURCES,
 )
 """Of the firmware that serves the model to a host; CMakeLists.txt builds the one that stands alone."""
 
@@ -96,6 +97,7 @@ def _board_cmake(board: Board, origin: Origin) -> bytes:
         f"set(SAPMCU_CORE_OPTIONS {' '.join(board.compiler_options)})",
         f"set(SAPMCU_FLOAT_ABI {float_abi(board)})",
         f"set(SAPMCU_DEFINITIONS{' SAPMCU_HAS_VTOR' if board.core_facts.has_vtor else ''})",
+        f"set(SAPMCU_BOARD_SOURCES {' '.join((*BOARD_SOURCES, 'port/this_board.c', *BOOT_SOURCES[board.boot]))})",
         f"set(SAPMCU_ELF_ARCHS {' '.join(board.core_facts.elf_archs)})",
         f"set(SAPMCU_TFLM_TARGET_ARCH {target_arch(board)})",
     ]

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sapmcu.boards.board import Board, Region
+from sapmcu.boards.board import Board, BootCode, Region
 from sapmcu.boards.emulated import FPGAIO_BASES, emulated_board
 from sapmcu.boards.placement import STACK_BYTES, Placement, place_memory
+from sapmcu.emit.board import BOARD_HEADERS, BOOT_SOURCES, emit_board
 from sapmcu.emit.c_source import c_comment
 from sapmcu.emit.origin import Origin, block_comment
 from sapmcu.emit.uart import emit_uart, uart_sources
@@ -19,8 +20,11 @@ from sapmcu.ir.firmware import QEMU, FirmwareTarget, MemoryRegion, target_name
 SEMIHOSTING = {"port/semihosting.c": "port/cortex_m/semihosting.c"}
 UART_HEADER = "port/uart/uart.h"
 BOARD_COUNTER = {"port/dwt.c": "port/cortex_m/dwt.c"}
+SYSTICK_COUNTER = {"port/systick.c": "port/cortex_m/systick.c"}
 MPS_COUNTER = {"port/fpgaio.c": "port/mps/fpgaio.c"}
 """Path in the project -> path below firmware/."""
+BOOT_BYTES = 0x100
+"""Source: RP2040 Datasheet, 2.8.1.3, Second stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +56,26 @@ def emit_targets(
             continue
         placement = place_memory(one, arena_bytes, stack_bytes)
         counter, defines = _counter(one, emulator)
-        files[f"{linker_dir}/memory.ld"] = _memory_ld(one, placement, origin)
-        for link, sources, generated in _ports(one, "board" if one is board else "qemu", origin):
-            copied = {**sources, **counter}
+        name = "board" if emulator is None else emulator
+        facts = f"port/this_{name}.c"
+        files |= {
+            f"{linker_dir}/memory.ld": _memory_ld(one, placement, origin),
+            facts: emit_board(one, placement, origin),
+        }
+        boot = BOOT_SOURCES[one.boot] if emulator is None else {}
+        for link, sources, generated in _ports(one, name, origin):
+            copied = {**sources, **counter, **boot}
             targets[target_name(emulator, link)] = FirmwareTarget(
                 link=link,
                 linker_dir=linker_dir,
                 memory=_regions(placement),
                 machine=one.emulator.qemu_machine if one.emulator.is_exact else "",
-                sources=(*copied, *(path for path in generated if path.endswith(".c"))),
+                sources=(*copied, facts, *(path for path in generated if path.endswith(".c"))),
                 defines=defines,
             )
             files |= {**{path: firmware_file(source) for path, source in copied.items()}, **generated}
-    return Targets(targets, files)
+    headers = {path: firmware_file(source) for path, source in BOARD_HEADERS.items()}
+    return Targets(targets, {**files, **headers})
 
 
 def _ports(board: Board, name: str, origin: Origin) -> Iterator[tuple[Link, Mapping[str, str], Mapping[str, bytes]]]:
@@ -79,19 +90,25 @@ def _ports(board: Board, name: str, origin: Origin) -> Iterator[tuple[Link, Mapp
 
 
 def _counter(board: Board, emulator: str | None) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """Sources and defines of what counts: the core's own cycles, in an emulator the board's clock where it has one."""
-    base = None if emulator is None else FPGAIO_BASES.get(board.emulator.qemu_machine)
+    """Sources and defines of what counts: the core's own cycles, in an emulator the board's clock where it has one.
+
+    SysTick counts cycles on a board only: an emulator's runs at a rate of its own.
+    """
+    if emulator is None:
+        return (BOARD_COUNTER if board.core_facts.has_cycle_counter else SYSTICK_COUNTER), ()
+    base = FPGAIO_BASES.get(board.emulator.qemu_machine)
     return (BOARD_COUNTER, ()) if base is None else (MPS_COUNTER, (f"SAPMCU_FPGAIO_BASE={base:#x}u",))
 
 
 def _regions(placement: Placement) -> tuple[MemoryRegion, ...]:
-    in_use = dict.fromkeys((placement.code, placement.stack, placement.data, placement.arena))
     return tuple(
-        MemoryRegion(region.name, region.base, region.size_bytes, region == placement.code) for region in in_use
+        MemoryRegion(region.name, region.base, region.size_bytes, region == placement.code)
+        for region in placement.regions
     )
 
 
 def _memory_ld(board: Board, placement: Placement, origin: Origin) -> bytes:
+    has_boot = board.boot is BootCode.RP2040_STAGE2
     aliases = {
         "CODE": placement.code,
         "DATA": placement.data,
@@ -103,9 +120,11 @@ def _memory_ld(board: Board, placement: Placement, origin: Origin) -> bytes:
         *block_comment((f"Memory of {c_comment(board.title)} ({c_comment(board.mcu)}).", *origin.lines)),
         "MEMORY",
         "{",
+        *([f"    boot (rx) : ORIGIN = {placement.code.base:#010x}, LENGTH = {BOOT_BYTES:#x}"] if has_boot else []),
         *(_region_line(region, board) for region in used),
         "}",
         "",
+        f'REGION_ALIAS("BOOT", {"boot" if has_boot else placement.code.name});',
         *(f'REGION_ALIAS("{alias}", {region.name});' for alias, region in aliases.items()),
         "",
         f"sapmcu_stack_bytes = {placement.stack_bytes};",

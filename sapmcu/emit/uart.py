@@ -4,15 +4,10 @@
 from __future__ import annotations
 
 from sapmcu.boards.board import Board
-from sapmcu.boards.uart import FAMILIES, UartAction, UartStep
+from sapmcu.boards.uart import FAMILIES
 from sapmcu.emit.c_source import c_comment
 from sapmcu.emit.origin import Origin, block_comment
-
-ACTIONS = {
-    UartAction.WRITE: "SAPMCU_UART_WRITE",
-    UartAction.CHANGE: "SAPMCU_UART_CHANGE",
-    UartAction.WAIT: "SAPMCU_UART_WAIT",
-}
+from sapmcu.emit.steps import steps_reference, steps_table
 
 
 def uart_sources(board: Board) -> dict[str, str]:
@@ -26,28 +21,23 @@ def emit_uart(board: Board, origin: Origin) -> bytes:
     """The C file that defines sapmcu_board_uart."""
     uart = board.uart
     assert uart is not None and uart.port is not None
+    port = uart.port
     title = (
         f"{uart.peripheral} of {board.title} ({board.mcu}): TX {uart.tx}, RX {uart.rx}, "
-        f"{uart.baud:,} baud from {uart.port.clock_hz:,} Hz."
+        f"{uart.baud:,} baud from {port.clock_hz:,} Hz."
     )
-    steps = [line for step in uart.port.setup for line in _step(step)]
-    table = ["static const sapmcu_uart_step steps[] = {", *steps, "};", ""] if steps else []
+    fast = port.divisor if port.fast_divisor is None else port.fast_divisor
     lines = [
         "/* SPDX-License-Identifier: Apache-2.0 */",
         *block_comment((c_comment(title), *origin.lines)),
         '#include "port/uart/uart.h"',
         "",
-        *table,
+        *steps_table("setup", port.setup),
         "const sapmcu_uart sapmcu_board_uart = {",
         f"    .base = {uart.base:#010x}u,",
-        f"    .divisor = {uart.port.divisor:#x}u,",
-        f"    .steps = {'steps' if steps else 'NULL'},",
-        f"    .step_count = {len(uart.port.setup)},",
+        f"    .divisor = {port.divisor:#x}u,",
+        f"    .fast_divisor = {fast:#x}u,",
+        f"    .setup = {steps_reference('setup', port.setup)},",
         "};",
     ]
     return ("\n".join(lines) + "\n").encode("ascii")
-
-
-def _step(step: UartStep) -> tuple[str, str]:
-    numbers = ", ".join(f"{number:#010x}u" for number in (step.register, step.mask, step.value))
-    return f"    /* {c_comment(step.name)}: {c_comment(step.why)} */", f"    {{{ACTIONS[step.action]}, {numbers}}},"

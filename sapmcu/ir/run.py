@@ -40,6 +40,39 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """An exception that ended a program. pc, lr, psr: of what it interrupted, 0 where the stack was at fault.
+
+    exception: its number. cfsr, hfsr, address: why, and what was accessed; 0 where the core doesn't tell.
+    """
+
+    exception: int
+    pc: int
+    lr: int
+    psr: int
+    sp: int
+    cfsr: int
+    hfsr: int
+    address: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoardState:
+    """How a board has started. core_hz: what its core runs at, nominally; 0 where nobody knows.
+
+    failed_start_step, failed_clock_step: number from 1 of the step of the board's file that waited in vain, 0 for
+    none; then the core runs at what it ran at before. reset_reasons: names, sorted as boards/clock.py has them. fault:
+    of the program before this one.
+    """
+
+    core_hz: int
+    failed_start_step: int
+    failed_clock_step: int
+    reset_reasons: tuple[str, ...]
+    fault: Fault | None
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionCost:
     """What one function did during an invoke, without what it called. estimated_cycles: as in Measurement."""
 

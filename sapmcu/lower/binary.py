@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
+import numpy as np
+
 from sapmcu.ir import ops
 from sapmcu.ir.activation import type_range
 from sapmcu.ir.cascade import Columns, RowForm, RowReads
@@ -83,33 +88,55 @@ def _geometry(z: Shape, x: Shape, y: Shape) -> Params:
 
 
 def _forms(kernel: str, params: Params | None, x: Tensor, y: Tensor, z: Tensor) -> tuple[RowForm, ...]:
-    """A row of z from a row of each operand, or from its only row; none where an operand broadcasts rows otherwise."""
+    """A row of z from a row of each operand, its own or one that it shares with others."""
     rows, row_bytes = image_rows(z)
     row_rank = 2 if len(z.shape) > 3 else 1
     reads: list[RowReads] = []
-    shapes: list[Shape] = []
     constants: list[Constant | None] = []
+    step_bytes = 0
     for one in (x, y):
-        its_rows, its_bytes = image_rows(Tensor("", (1,) * (len(z.shape) - len(one.shape)) + one.shape, one.dtype))
-        if its_rows not in (1, rows) or (one.is_constant and its_rows != 1):
-            return ()
-        if not one.is_constant:
-            reads.append(RowReads(one.name, its_rows, its_bytes, stride=1 if its_rows == rows else 0))
-        shapes.append(one.shape[-row_rank:])
-        constants.append(array_constant(one.value, "operand") if one.is_constant else None)
+        its_rows = _rows_of(one, z.shape, row_rank)
+        if one.is_constant:
+            values = one.value.reshape(max(its_rows) + 1, -1)
+            is_repeated = len(values) == 1
+            constants.append(array_constant(values if is_repeated else values[its_rows], "operand"))
+            step_bytes = step_bytes if is_repeated else values.shape[1]
+        else:
+            reads.append(_reads(one, its_rows))
+            constants.append(None)
+    shapes = [one.shape[-row_rank:] for one in (x, y)]
     fields: tuple[tuple[str, Value], ...] = (
         ("geometry", _geometry(z.shape[-row_rank:], *shapes)),
         ("kernel", FunctionRef(kernel, HEADER)),
         ("params", None if params is None else Pointer(params)),
         ("x", constants[0]),
         ("y", constants[1]),
+        ("step_bytes", step_bytes),
     )
     row = Params("sapmcu_binary_row_s8_params", fields, "row")
     in_place = tuple(index for index, one in enumerate(reads) if (one.rows, one.row_bytes) == (rows, row_bytes))
     adapter = FunctionRef("sapmcu_binary_row_s8", ROWS_HEADER)
     is_alike = all(shape == z.shape[-row_rank:] for shape in shapes) and len(z.shape) > 3
     columns = Columns(z.shape[-2], (z.shape[-2],) * len(reads)) if is_alike and len(reads) == 2 else None
-    return (RowForm(z.name, rows, row_bytes, rows, tuple(reads), adapter, row, in_place=in_place, columns=columns),)
+    form = RowForm(z.name, rows, row_bytes, rows, tuple(reads), adapter, row, in_place=in_place, columns=columns)
+    return (replace(form, is_numbered=step_bytes > 0),)
+
+
+def _rows_of(one: Tensor, shape: Shape, row_rank: int) -> list[int]:
+    """For each row of the result the row of an operand."""
+    outer = (1,) * (len(shape) - len(one.shape)) + one.shape
+    numbers = np.arange(math.prod(outer[:-row_rank])).reshape(outer[:-row_rank])
+    return [int(row) for row in np.broadcast_to(numbers, shape[:-row_rank]).flat]
+
+
+def _reads(one: Tensor, its_rows: list[int]) -> RowReads:
+    rows = max(its_rows) + 1
+    reads = RowReads(one.name, rows, one.size_bytes // rows)
+    if rows == 1:
+        return replace(reads, stride=0)
+    if its_rows == list(range(rows)):
+        return reads
+    return replace(reads, first_rows=Constant("uint16_t", tuple(its_rows), "first_rows"))
 
 
 def _by_table(op: Op, operands: Operands, z: Tensor) -> Lowered | None:

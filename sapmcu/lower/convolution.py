@@ -8,7 +8,7 @@ import numpy as np
 from sapmcu.ir import ops
 from sapmcu.ir.graph import Array, Tensor
 from sapmcu.ir.native import FunctionRef, Lowered, Params, Value
-from sapmcu.lower.forms import window_form, with_forms, with_macs
+from sapmcu.lower.forms import transposed_forms, window_form, with_forms, with_macs
 from sapmcu.lower.rows import MAX_WINDOW, RowKernel, Windows, clamp_fields, run_rows, width_fields, zero_row
 from sapmcu.lower.table import (
     LoweringError,
@@ -171,4 +171,4 @@ def transpose_conv_2d(op: ops.TransposeConv2D, operands: Operands, results: Resu
         params,
         driver="sapmcu_run_transposed_rows",
     )
-    return run_rows(kernel, windows, x, y)
+    return with_forms(run_rows(kernel, windows, x, y), *transposed_forms(params, windows, x, y))

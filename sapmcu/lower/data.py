@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ops that move data: strided copies.
-
-What moves where is told by numpy: a view of an array of the operand's shape has the strides that the copy needs.
-"""
+"""Ops that move data: strided copies."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -16,10 +14,9 @@ from sapmcu.ir.cascade import RowForm, RowReads
 from sapmcu.ir.graph import Array, DType, Op, Tensor
 from sapmcu.ir.native import Argument, Call, Constant, FunctionRef, Lowered, Params
 from sapmcu.ir.slicing import strided_slices
-from sapmcu.lower.axes import Loop, merged_loops
 from sapmcu.lower.forms import ROWS_HEADER, image_rows, with_forms
+from sapmcu.lower.moves import Layout, copy_call, copy_params, moved, row_moves
 from sapmcu.lower.table import (
-    LoweringError,
     Operands,
     Results,
     address,
@@ -30,94 +27,6 @@ from sapmcu.lower.table import (
 )
 
 HEADER = "sapmcu/copy.h"
-MAX_LOOPS = 6
-"""SAPMCU_COPY_MAX_LOOPS of sapmcu/copy.h."""
-
-
-class Layout:
-    """A tensor's memory: `all` is an array of its shape, and views of it stand for parts."""
-
-    def __init__(self, tensor: Tensor, role: str = "data") -> None:
-        self.tensor = tensor
-        self.all = np.empty(tensor.shape, f"V{tensor.dtype.size_bytes}")
-        self.address = address(tensor, role)
-
-    def offset_bytes(self, view: Array) -> int:
-        """Of a view's first element."""
-        return int(view.ctypes.data - self.all.ctypes.data)
-
-
-def copy_params(source: Array, target: Array, x_offset_bytes: int, y_offset_bytes: int, role: str = "") -> Params:
-    loops, run_bytes = copy_loops(source, target)
-    if len(loops) > MAX_LOOPS:
-        raise LoweringError(f"it copies in {len(loops)} nested loops; the native engine has {MAX_LOOPS}")
-    return Params(
-        "sapmcu_copy_params",
-        (
-            ("loops", Constant("sapmcu_copy_loop", loops, "loops") if loops else None),
-            ("loop_count", len(loops)),
-            ("run_bytes", run_bytes),
-            ("x_offset_bytes", x_offset_bytes),
-            ("y_offset_bytes", y_offset_bytes),
-        ),
-        role,
-    )
-
-
-def copy_call(x: Layout, source: Array, y: Layout, target: Array) -> Call:
-    """Copy the view `source` of x to the view `target` of y."""
-    assert source.shape == target.shape, (source.shape, target.shape)
-    params = copy_params(source, target, x.offset_bytes(source), y.offset_bytes(target))
-    return Call("sapmcu_copy", HEADER, (params, x.address, y.address))
-
-
-def copy_loops(source: Array, target: Array) -> tuple[tuple[Loop, ...], int]:
-    """(loops from the outermost on, bytes of a run): the innermost axis is the run where it lies together in both."""
-    loops = merged_loops(source.shape, source.strides, target.strides)
-    if loops and loops[-1][1:] == (source.itemsize, source.itemsize):
-        return tuple(loops[:-1]), source.itemsize * loops[-1][0]
-    return tuple(loops), source.itemsize
-
-
-def moved(x: Layout, source: Array, y: Layout, target: Array) -> Lowered:
-    """One copy, or nothing where all of an activation keeps its order: then y is x."""
-    is_whole = copy_loops(source, target) == ((), y.tensor.size_bytes) and y.tensor.size_bytes == x.tensor.size_bytes
-    if is_whole and not x.tensor.is_constant:
-        return Lowered((), aliases=((y.tensor.name, x.tensor.name),))
-    return with_forms(Lowered((copy_call(x, source, y, target),)), *move_form(x, source, y, target))
-
-
-def move_form(x: Layout, source: Array, y: Layout, target: Array) -> tuple[RowForm, ...]:
-    """Copies row by row; none where a row of the one view isn't a part of one row of the other's tensor."""
-    axis = source.ndim - (3 if source.ndim > 3 else 2)
-    if x.tensor.is_constant or axis < 0 or math.prod(source.shape[:axis]) != 1 or source.size == 0:
-        return ()
-    (x_rows, x_bytes), (y_rows, y_bytes) = image_rows(x.tensor), image_rows(y.tensor)
-    row, x_offset = divmod(x.offset_bytes(source), x_bytes)
-    first_row, y_offset = divmod(y.offset_bytes(target), y_bytes)
-    steps = source.shape[axis]
-    stride, rest = divmod(source.strides[axis], x_bytes) if steps > 1 else (1, 0)
-    x_row, y_row = (one[(0,) * (axis + 1)] for one in (source, target))
-    is_regular = rest == 0 and stride > 0 and (steps == 1 or target.strides[axis] == y_bytes)
-    if not is_regular or x_offset + _extent(x_row) > x_bytes or y_offset + _extent(y_row) > y_bytes:
-        return ()
-    copy = ("copy", copy_params(x_row, y_row, 0, 0))
-    params = Params("sapmcu_copy_rows_params", (copy, ("rows", 1), ("y_step_bytes", 0)), "row")
-    reads = RowReads(x.tensor.name, x_rows, x_bytes, stride=stride, before=-row, offset_bytes=x_offset)
-    return (
-        RowForm(
-            *(y.tensor.name, y_rows, y_bytes, steps, (reads,), FunctionRef("sapmcu_copy_rows", ROWS_HEADER), params),
-            first_row=first_row,
-            offset_bytes=y_offset,
-        ),
-    )
-
-
-def _extent(view: Array) -> int:
-    """Bytes from the first element to behind the last; more than any row where elements lie before the first."""
-    if any(step < 0 for step, count in zip(view.strides, view.shape, strict=True) if count > 1):
-        return 1 << 32
-    return view.itemsize + sum(step * (count - 1) for step, count in zip(view.strides, view.shape, strict=True))
 
 
 def _layouts(operands: Operands, results: Results, index: int = 0) -> tuple[Layout, Layout]:
@@ -346,7 +255,33 @@ def mirror_pad(op: ops.MirrorPad, operands: Operands, results: Results) -> Lower
         if after:
             mirrored = lines[end - skipped - after : end - skipped][::-1]
             calls.append(copy_call(y, mirrored, y, lines[end:]))
-    return Lowered(tuple(calls))
+    return with_forms(Lowered(tuple(calls)), *_mirror_forms(x, y, paddings, skipped))
+
+
+def _mirror_forms(x: Layout, y: Layout, paddings: Sequence[tuple[int, int]], skipped: int) -> tuple[RowForm, ...]:
+    """Middle, sides and corners; none where there are too many of these, or one doesn't go by rows."""
+    axes = []
+    for size, (before, after) in zip(x.all.shape, paddings, strict=True):
+        parts = [
+            (slice(skipped, skipped + before), slice(0, before), -1),
+            (slice(0, size), slice(before, before + size), 1),
+            (slice(size - skipped - after, size - skipped), slice(before + size, before + size + after), -1),
+        ]
+        axes.append([one for one in parts if one[1].start < one[1].stop])
+    forms: list[RowForm] = []
+    if math.prod(map(len, axes)) > MAX_FORMS:
+        return ()
+    for at in product(*axes):
+        turned = x.all[tuple(one[0] for one in at)][tuple(slice(None, None, one[2]) for one in at)]
+        found = row_moves(x, turned, y, y.all[tuple(one[1] for one in at)])
+        if not found:
+            return ()
+        forms += found
+    return tuple(forms)
+
+
+MAX_FORMS = 16
+"""Of a padding by mirror images, as the corners of an image have."""
 
 
 @lowering(ops.Gather)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sapmcu.ir.cascade import Columns, RowForm, RowReads
 from sapmcu.ir.graph import Tensor
-from sapmcu.ir.native import Constant, FunctionRef, Lowered, Params
+from sapmcu.ir.native import Constant, FunctionRef, Lowered, Params, Value
 from sapmcu.lower.rows import Windows
 
 ROWS_HEADER = "sapmcu/row_kernels.h"
@@ -76,6 +76,27 @@ def window_form(
     )
     rows = windows.result[0]
     return (RowForm(y.name, rows, y.size_bytes // rows, rows, (reads,), kernel, params, columns=columns),)
+
+
+def transposed_forms(params: Params, windows: Windows, x: Tensor, y: Tensor) -> tuple[RowForm, ...]:
+    """Row o of y from the rows of x whose windows, which lie on y, cover it."""
+    (height, _), stride, top, rows = windows.window, windows.stride[0], windows.pads[0], windows.result[0]
+    if x.shape[0] != 1 or x.is_constant:
+        return ()
+    window = -(-height // stride)
+    last = ((row + top) // stride for row in range(rows))
+    first = Constant("uint16_t", tuple(max(row + 1 - window, 0) for row in last), "first_rows")
+    fields: tuple[tuple[str, Value], ...] = (
+        ("window", window),
+        ("stride", stride),
+        ("pad_top", top),
+        ("product", replace(params, role="")),
+    )
+    struct = Params("sapmcu_transposed_row_s8_params", fields, "row")
+    reads = RowReads(x.name, windows.image[0], x.size_bytes // windows.image[0], window=window, first_rows=first)
+    kernel = FunctionRef("sapmcu_transposed_row_s8", ROWS_HEADER)
+    macs = x.elements * height * windows.window[1] * y.shape[3] // rows
+    return (RowForm(y.name, rows, y.size_bytes // rows, rows, (reads,), kernel, struct, is_numbered=True, macs=macs),)
 
 
 def with_macs(forms: tuple[RowForm, ...], macs: int) -> tuple[RowForm, ...]:

@@ -121,13 +121,15 @@ def arg(op: Op, operands: Operands, results: Results) -> Lowered:
     x, (y,) = operand(operands), results
     need_int8(x)
     (axis,) = _axes(x, operands)
-    params = Params(
-        "sapmcu_arg_params",
-        (
-            ("outer", math.prod(x.shape[:axis])),
-            ("size", x.shape[axis]),
-            ("inner", math.prod(x.shape[axis + 1 :])),
-        ),
-    )
     function = "sapmcu_arg_max_s8" if isinstance(op, ops.ArgMax) else "sapmcu_arg_min_s8"
-    return Lowered((Call(function, HEADER, (params, address(x), address(y))),))
+    lowered = Lowered((Call(function, HEADER, (_arg_params(x.shape, axis), address(x), address(y))),))
+    first = len(x.shape) - (2 if len(x.shape) > 3 else 1)
+    if x.is_constant or axis < first:
+        return lowered
+    row = replace(_arg_params(x.shape[first:], axis - first), role="row")
+    return with_forms(lowered, _row_form(function.replace("_s8", "_row_s8"), row, x, y))
+
+
+def _arg_params(shape: tuple[int, ...], axis: int) -> Params:
+    outer, size, inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+    return Params("sapmcu_arg_params", (("outer", outer), ("size", size), ("inner", inner)))

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sapmcu.boards.board import Board
+from sapmcu.boards.clock import ClockChoice
 from sapmcu.report.terminal import columns, facts, number, render
 
 
@@ -44,6 +45,7 @@ def _one(board: Board) -> list[RenderableType]:
             f"{clock.max_hz / 1e6:g} MHz",
             f"{clock.internal_hz / 1e6:g} without parts outside, {clock.reset_hz / 1e6:g} after reset",
         ),
+        *((f"--clock {choice}", f"{clock.core_hz(choice) / 1e6:g} MHz", how) for choice, how in _choices(board)),
     ]
     rows += [
         (
@@ -71,6 +73,14 @@ def _one(board: Board) -> list[RenderableType]:
     ]
     sources = [Text(f"source: {one.document}, {one.revision}: {one.facts}") for one in board.sources]
     return [Text(f"{board.name}: {board.title}"), Text(), facts(rows), Text(), *sources]
+
+
+def _choices(board: Board) -> list[tuple[ClockChoice, str]]:
+    """The clocks that firmware may start, and how."""
+    fast = board.clock.fast
+    clock = board.clock
+    started = "as after reset" if clock.start_hz == clock.reset_hz else "started whatever is chosen"
+    return [(ClockChoice.RESET, started), *([] if fast is None else [(ClockChoice.FAST, fast.source)])]
 
 
 def _use(board: Board, region: str) -> str:

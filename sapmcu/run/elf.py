@@ -42,8 +42,8 @@ class Program:
 
     @property
     def vectors(self) -> int:
-        """Address of the vector table: linker scripts put it first."""
-        return min(address for address, _ in self.segments)
+        """Address of the vector table: linker scripts put it first, but for what a boot ROM wants."""
+        return self.symbols.get("sapmcu_vector_table", min(address for address, _ in self.segments))
 
     def function_at(self, address: int) -> Function | None:
         index = bisect_right(self.functions, address, key=lambda one: one.start) - 1

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
+from sapmcu.boards.clock import ResetReason
 from sapmcu.errors import ToolError
-from sapmcu.ir.run import Counters, Identity
+from sapmcu.ir.run import BoardState, Counters, Fault, Identity
 
 VERSION = 1
 END, ESC, ESC_END, ESC_ESC = 0xC0, 0xDB, 0xDC, 0xDD
@@ -40,6 +41,7 @@ class Command(IntEnum):
     READ_ARENA = 5
     READ_COUNTERS = 6
     NEXT_ROW = 7
+    READ_BOARD = 8
 
 
 class Status(IntEnum):
@@ -265,6 +267,18 @@ class Device:
         runs, kind, count, *rest = _numbers(self._ask(Command.READ_COUNTERS), 7)
         cycles, ticks = count if kind == 1 else None, count if kind == 2 else None
         return Counters(runs, cycles, ticks, *rest)
+
+    def read_board(self) -> BoardState | None:
+        """How the board has started; None where the firmware is older than the question. Raises: DeviceError."""
+        try:
+            payload = self._ask(Command.READ_BOARD)
+        except DeviceError as error:
+            if error.status is not Status.NO_COMMAND:
+                raise
+            return None
+        core_hz, failed_start, failed_clock, reasons, *fault = _numbers(payload, 12)
+        names = tuple(str(one) for bit, one in enumerate(ResetReason) if reasons >> bit & 1)
+        return BoardState(core_hz, failed_start, failed_clock, names, Fault(*fault) if fault[0] else None)
 
     def _ask(self, command: Command, payload: bytes = b"", tries: int | None = None) -> bytes:
         for left in reversed(range(tries or self._tries)):

@@ -141,7 +141,7 @@ def _why_not(port: str, baud: int, error: Exception) -> ToolError:
         missing.details = there
         return missing
     if number in (errno.EACCES, errno.EPERM):
-        return ToolError(f"you have no permission to use {port}", hint=_group_hint(path))
+        return ToolError(f"you have no permission to use {port}", hint=group_hint(path))
     if number in IN_USE or "PermissionError" in text:  # Windows says so of a port that another program has
         users = port_users(port)
         by = f" by {' and '.join(users)}" if users else " by another program"
@@ -162,7 +162,7 @@ def _number(error: Exception) -> int | None:
     return None
 
 
-def _group_hint(path: Path) -> str:
+def group_hint(path: Path) -> str:
     """The group that a Linux host lets use the port: Debian's dialout, Arch's uucp."""
     if sys.platform == "win32":
         return "ask who administers this computer"

@@ -24,6 +24,13 @@ PAGE_BYTES = 4096
 PAINT = 0xA5
 SYSTEM_BASE, SYSTEM_BYTES = 0xE000_0000, 0x10_0000
 """The private peripheral bus: registers keep what is written to them, and do nothing."""
+PERIPHERALS = range(0x4000_0000, 0x6000_0000)
+TAKE_STEP = "sapmcu_take_step"
+STARTUP = {TAKE_STEP, "sapmcu_take_steps", "sapmcu_board_prepare", "sapmcu_board_begin", "reset_reasons"}
+"""What may access peripherals; from anywhere else that is a fault."""
+STEP = struct.Struct("<B3xIII")
+STEP_WAIT, STEP_PAIRS = 2, 3
+"""firmware/port/steps.h."""
 BEGIN, END = "sapmcu_begin_invoke", "sapmcu_end_invoke"
 ALL = slice(None)
 RETURN_ADDRESS = 0xFFFF_FFFE
@@ -78,7 +85,8 @@ class _Costs:
 class Machine:
     """Runs one program; `on_invoke` gets the measurement of each invoke as it ends.
 
-    receive(room) and send(data) are the host's ends of the byte stream, console(data) of the text.
+    receive(room) and send(data) are the host's ends of the byte stream, console(data) of the text. is_obliging: there
+    are registers wherever startup expects them, which keep what is written, and become what is waited for.
     """
 
     def __init__(
@@ -93,6 +101,7 @@ class Machine:
         on_invoke: Callable[[Measurement], None],
         native: bool | None = None,
         timer: BlockTimer | None = None,
+        is_obliging: bool = True,
     ) -> None:
         self.program = program
         self._receive, self._send, self._console, self._on_invoke = receive, send, console, on_invoke
@@ -101,6 +110,8 @@ class Machine:
         # Without UC_MODE_MCLASS: with it unicorn 2.1.4 takes a Cortex-M33, whatever core is asked for.
         self.uc: Any = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB, cpu_model(cpu))
         self._system: dict[int, int] = {}
+        self._is_obliging = is_obliging
+        self._register_pages: set[int] = set()
         self._map(memory)
         self.counter = BlockCounter(self.uc, program, native=native, timer=timer)
         self._is_timed = timer is not None
@@ -136,6 +147,8 @@ class Machine:
         self.uc.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._bad_access)
         self.uc.hook_add(unicorn.UC_HOOK_INSN_INVALID, self._bad_instruction)
         symbols = self.program.symbols
+        if self._is_obliging and TAKE_STEP in symbols:
+            self._at(symbols[TAKE_STEP] & ~1, self._oblige)
         if BEGIN in symbols and END in symbols:
             self._at(symbols[BEGIN] & ~1, self._begin)
             self._at(symbols[END] & ~1, self._end)
@@ -190,7 +203,28 @@ class Machine:
             self.fault = Fault(what, pc, lr, address)
         self.uc.emu_stop()
 
+    def _oblige(self) -> None:
+        """Before a step is taken: what it waits for is there; a list of pairs is as in erased flash, empty."""
+        action, address, mask, value = STEP.unpack(self.uc.mem_read(self.register(arm_const.UC_ARM_REG_R0), STEP.size))
+        if action == STEP_PAIRS:
+            self._map_registers(address, b"\xff")
+        elif action == STEP_WAIT:
+            self._map_registers(address)
+            (now,) = self._words(address, 1)
+            self.uc.mem_write(address, struct.pack("<I", now & ~mask | value))
+
+    def _map_registers(self, address: int, content: bytes = b"\0") -> None:
+        page = address // PAGE_BYTES * PAGE_BYTES
+        if page not in self._register_pages:
+            self._register_pages.add(page)
+            self.uc.mem_map(page, PAGE_BYTES)
+            self.uc.mem_write(page, content * PAGE_BYTES)
+
     def _bad_access(self, _: Any, access: int, address: int, __: int, ___: int, ____: Any) -> bool:
+        function = self.program.function_at(self.register(arm_const.UC_ARM_REG_PC))
+        if self._is_obliging and address in PERIPHERALS and function is not None and function.name in STARTUP:
+            self._map_registers(address)
+            return True
         self._stop(ACCESSES.get(access, f"access {access}"), address)
         return False
 

@@ -116,7 +116,9 @@ def test_random_nets_equal_the_reference(library: Path, tmp_path: Path) -> None:
 def test_branching_nets_equal_the_reference(library: Path, tmp_path: Path) -> None:
     """Of several outputs."""
     plans = (pulled_plan, planned, by_rows, in_strips)
-    assert_plans_equal(examples(networks(), NETS), plans, library, tmp_path)
+    graphs = [graph for graph in examples(networks(), 2 * NETS) if not list(graph_violations(graph))]
+    assert len(graphs) >= NETS
+    assert_plans_equal(graphs, plans, library, tmp_path)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -46,6 +46,36 @@ uint32_t sapmcu_port_stack_depth(void);
 uint32_t sapmcu_port_stack_peak(void);
 uint32_t sapmcu_port_stack_size(void);
 
+/* An exception that nobody expected. exception: its number, 0 for none. lr, pc, psr: of the code that it
+ * interrupted, 0 where the stack was at fault. cfsr, hfsr: why, and the address that was accessed; 0 where
+ * the core doesn't tell. */
+typedef struct {
+    uint32_t exception, lr, pc, psr, sp, cfsr, hfsr, address;
+} sapmcu_fault;
+
+/* Reasons for a reset. */
+enum {
+    SAPMCU_RESET_POWER = 1,    /* power-on, brown-out */
+    SAPMCU_RESET_PIN = 2,      /* many MCUs set it with every other reason */
+    SAPMCU_RESET_SOFTWARE = 4, /* for instance after a fault */
+    SAPMCU_RESET_WATCHDOG = 8,
+    SAPMCU_RESET_LOCKUP = 16, /* a fault while a fault was dealt with */
+    SAPMCU_RESET_DEBUGGER = 32,
+    SAPMCU_RESET_LOW_POWER = 64, /* from a mode that keeps nothing */
+    SAPMCU_RESET_OPTIONS = 128,  /* option bytes were loaded */
+};
+
+/* How the board has started. core_hz: what its core runs at now, nominally. failed_*_step: the number from 1
+ * of the step of the board's file that waited in vain, 0 for none; a clock that failed leaves the one before
+ * it. reset_reasons: SAPMCU_RESET_*, 0 where the board doesn't tell. fault: that ended the program before
+ * this one. */
+typedef struct {
+    uint32_t core_hz, failed_start_step, failed_clock_step, reset_reasons;
+    const sapmcu_fault *fault;
+} sapmcu_port_state;
+
+const sapmcu_port_state *sapmcu_port_read_state(void);
+
 #ifdef __cplusplus
 }
 #endif

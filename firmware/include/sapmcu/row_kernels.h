@@ -17,6 +17,7 @@
 #include "sapmcu/resize.h"
 #include "sapmcu/rows.h"
 #include "sapmcu/softmax.h"
+#include "sapmcu/transpose_conv2d.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -24,12 +25,15 @@ extern "C" {
 
 /* --- Element by element: y may be a row that isn't repeated. */
 
-/* geometry: of a row. x, y: a constant operand, the same for all rows, or NULL: it varies. */
+/* geometry: of a row. x, y: a constant operand, or NULL: it varies. step_bytes: from one row of the constant
+ * to the next, behind the rows comes the address of y's index then, a uint32_t; 0: it is the same for all
+ * rows. */
 typedef struct {
     sapmcu_broadcast geometry;
     sapmcu_binary_fn *kernel;
     const void *params; /* of the kernel */
     const int8_t *x, *y;
+    uint32_t step_bytes;
 } sapmcu_binary_row_s8_params;
 
 sapmcu_row_fn sapmcu_binary_row_s8; /* params: sapmcu_binary_row_s8_params */
@@ -69,6 +73,10 @@ sapmcu_row_fn sapmcu_dot_products_row_s8; /* params: sapmcu_mat_mul_s8_params of
 sapmcu_row_fn sapmcu_reduce_sum_row_s8; /* params: sapmcu_reduce_sum_s8_params of a row */
 sapmcu_row_fn sapmcu_reduce_max_row_s8; /* params: sapmcu_reduce_loops of a row */
 sapmcu_row_fn sapmcu_reduce_min_row_s8; /* params: sapmcu_reduce_loops of a row */
+
+/* y: int32 of each group, 4-byte aligned. */
+sapmcu_row_fn sapmcu_arg_max_row_s8; /* params: sapmcu_arg_params of a row */
+sapmcu_row_fn sapmcu_arg_min_row_s8; /* params: sapmcu_arg_params of a row */
 
 /* --- Reductions over rows: an update, row by row of x, then for sums a kernel that makes y of them. */
 
@@ -119,6 +127,16 @@ sapmcu_row_fn sapmcu_nearest_row; /* params: sapmcu_resize_nearest_params. rows:
  * none; and the address of y's index, a uint32_t. */
 sapmcu_row_fn sapmcu_bilinear_row_s8;
 
+/* window: rows of x that a row of y may need. */
+typedef struct {
+    uint16_t window, stride, pad_top;
+    sapmcu_transpose_conv2d_s8_params product;
+} sapmcu_transposed_row_s8_params;
+
+/* params: sapmcu_transposed_row_s8_params. rows: the last `window` rows of x that meet the row of y; the
+ * first ones where there are fewer, NULL behind x's end; and the address of y's index, a uint32_t. */
+sapmcu_row_fn sapmcu_transposed_row_s8;
+
 /* --- Moves, of any type: y overlaps no row. */
 
 /* Row k of `rows` rows goes to y + k * y_step_bytes as `copy` says. */
@@ -129,6 +147,15 @@ typedef struct {
 } sapmcu_copy_rows_params;
 
 sapmcu_row_fn sapmcu_copy_rows; /* params: sapmcu_copy_rows_params. rows: [rows] of one tensor */
+
+/* A part of a row: row o of y is what `copy` says of the bytes from offsets[o] on. */
+typedef struct {
+    sapmcu_copy_params copy;
+    const uint32_t *offsets;
+} sapmcu_copy_part_row_params;
+
+/* params: sapmcu_copy_part_row_params. rows: one, and the address of o, a uint32_t. */
+sapmcu_row_fn sapmcu_copy_part_row;
 
 /* A row with more columns: y is filled with an element, then x copied into it. */
 typedef struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Vector table and reset handler of any Cortex-M. Sources: Armv6-M (DDI 0419), Armv7-M (DDI 0403) and Armv8-M
  * (DDI 0553) Architecture Reference Manuals: exception model, VTOR, CPACR. */
-#include "sapmcu/port.h"
+#include "board.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -17,6 +17,8 @@ extern handler_fn sapmcu_init_start[], sapmcu_init_end[];
 int main(void);
 void sapmcu_reset_handler(void);
 void sapmcu_unexpected_exception(void);
+void sapmcu_systick_handler(void) __attribute__((weak, alias("sapmcu_no_systick")));
+void sapmcu_no_systick(void);
 
 #define SCB_VTOR  (*(volatile uint32_t *)0xE000ED08u)
 #define SCB_CPACR (*(volatile uint32_t *)0xE000ED88u)
@@ -42,14 +44,16 @@ static const union {
     {.handler = sapmcu_unexpected_exception}, /* DebugMonitor */
     {.handler = 0},
     {.handler = sapmcu_unexpected_exception}, /* PendSV */
-    {.handler = sapmcu_unexpected_exception}, /* SysTick */
+    {.handler = sapmcu_systick_handler},
 };
 
 /* Apart from the reset handler, so that the compiler can't use the FPU before it is on. */
 __attribute__((noinline, noreturn)) static void start_program(void) {
+    uint32_t failed_step = sapmcu_board_prepare();
     size_t data_bytes = (size_t)((char *)sapmcu_data_end - (char *)sapmcu_data_start);
     memcpy(sapmcu_data_start, sapmcu_data_load, data_bytes);
     memset(sapmcu_bss_start, 0, (size_t)((char *)sapmcu_bss_end - (char *)sapmcu_bss_start));
+    sapmcu_board_begin(failed_step);
     for (handler_fn *constructor = sapmcu_init_start; constructor < sapmcu_init_end; ++constructor) {
         (*constructor)();
     }
@@ -67,14 +71,9 @@ void sapmcu_reset_handler(void) {
     start_program();
 }
 
-void sapmcu_unexpected_exception(void) {
-    static const char message[] = "unexpected exception 00\n";
-    char text[sizeof message];
-    uint32_t number;
-    __asm__ volatile("mrs %0, ipsr" : "=r"(number));
-    memcpy(text, message, sizeof message);
-    text[sizeof message - 4] = (char)('0' + number / 10 % 10);
-    text[sizeof message - 3] = (char)('0' + number % 10);
-    sapmcu_port_write(text, sizeof message - 1);
-    sapmcu_port_exit(128 + (int)number);
+/* Where no port defines sapmcu_systick_handler. It jumps, so that LR stays that of the exception. */
+__attribute__((naked)) void sapmcu_no_systick(void) {
+    __asm__ volatile("ldr r0, =sapmcu_unexpected_exception\n\t"
+                     "bx r0\n\t"
+                     ".ltorg");
 }

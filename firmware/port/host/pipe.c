@@ -57,3 +57,8 @@ uint32_t sapmcu_port_stack_peak(void) {
 uint32_t sapmcu_port_stack_size(void) {
     return 0;
 }
+
+const sapmcu_port_state *sapmcu_port_read_state(void) {
+    static const sapmcu_port_state nothing;
+    return &nothing;
+}

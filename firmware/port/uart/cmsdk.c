@@ -14,8 +14,8 @@
 #define CTRL_TX       (1u << 0)
 #define CTRL_RX       (1u << 1)
 
-void sapmcu_uart_enable(const sapmcu_uart *uart) {
-    BAUDDIV(uart) = uart->divisor;
+void sapmcu_uart_enable(const sapmcu_uart *uart, uint32_t divisor) {
+    BAUDDIV(uart) = divisor;
     CTRL(uart) = CTRL_TX | CTRL_RX;
 }
 

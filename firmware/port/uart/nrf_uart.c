@@ -16,8 +16,8 @@
 
 #define ENABLE_UART 4u
 
-void sapmcu_uart_enable(const sapmcu_uart *uart) {
-    BAUDRATE(uart) = uart->divisor;
+void sapmcu_uart_enable(const sapmcu_uart *uart, uint32_t divisor) {
+    BAUDRATE(uart) = divisor;
     CONFIG(uart) = 0;
     ENABLE(uart) = ENABLE_UART;
     RXDRDY(uart) = 0;

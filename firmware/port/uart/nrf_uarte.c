@@ -20,8 +20,8 @@
 
 static volatile uint8_t received, sent;
 
-void sapmcu_uart_enable(const sapmcu_uart *uart) {
-    BAUDRATE(uart) = uart->divisor;
+void sapmcu_uart_enable(const sapmcu_uart *uart, uint32_t divisor) {
+    BAUDRATE(uart) = divisor;
     CONFIG(uart) = 0;
     RXD_PTR(uart) = (uint32_t)(uintptr_t)&received;
     RXD_MAXCNT(uart) = sizeof received;

@@ -18,10 +18,10 @@
 #define CR_TXE       (1u << 8)
 #define CR_RXE       (1u << 9)
 
-void sapmcu_uart_enable(const sapmcu_uart *uart) {
+void sapmcu_uart_enable(const sapmcu_uart *uart, uint32_t divisor) {
     UARTCR(uart) = 0; /* a boot loader may have used it */
-    UARTIBRD(uart) = uart->divisor >> 6;
-    UARTFBRD(uart) = uart->divisor & 0x3Fu;
+    UARTIBRD(uart) = divisor >> 6;
+    UARTFBRD(uart) = divisor & 0x3Fu;
     UARTLCR_H(uart) = LCR_H_8_BITS | LCR_H_FEN; /* takes the divisor over */
     UARTCR(uart) = CR_UARTEN | CR_TXE | CR_RXE;
 }

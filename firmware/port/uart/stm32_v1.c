@@ -17,11 +17,11 @@
 #define CR1_TE  (1u << 3)
 #define CR1_UE  (1u << 13)
 
-void sapmcu_uart_enable(const sapmcu_uart *uart) {
+void sapmcu_uart_enable(const sapmcu_uart *uart, uint32_t divisor) {
     USART_CR1(uart) = 0; /* a boot loader may have used it */
     USART_CR2(uart) = 0;
     USART_CR3(uart) = 0;
-    USART_BRR(uart) = uart->divisor;
+    USART_BRR(uart) = divisor;
     USART_CR1(uart) = CR1_UE | CR1_TE | CR1_RE;
 }
 

@@ -19,11 +19,11 @@
 #define ISR_RXNE   (1u << 5)
 #define ISR_TXE    (1u << 7)
 
-void sapmcu_uart_enable(const sapmcu_uart *uart) {
+void sapmcu_uart_enable(const sapmcu_uart *uart, uint32_t divisor) {
     USART_CR1(uart) = 0; /* a boot loader may have used it */
     USART_CR2(uart) = 0;
     USART_CR3(uart) = CR3_OVRDIS; /* else an overrun stays until it is acknowledged */
-    USART_BRR(uart) = uart->divisor;
+    USART_BRR(uart) = divisor;
     USART_CR1(uart) = CR1_UE | CR1_TE | CR1_RE;
 }
 

@@ -3,7 +3,7 @@
  * skips what stands between two frames (docs/SPEC.md). The firmware prints none inside of a frame, but for a
  * fault, after which the frame is lost anyway. Source of AIRCR: Armv6-M (DDI 0419), Armv7-M (DDI 0403) and
  * Armv8-M (DDI 0553) Architecture Reference Manuals. */
-#include "sapmcu/port.h"
+#include "../board.h"
 #include "uart.h"
 
 #define SCB_AIRCR         0xE000ED0Cu
@@ -12,31 +12,20 @@
 
 #define SLIP_END 0xC0u
 
-/* Reading a register back makes sure that the write has arrived: the peripheral whose clock it turns on is
- * accessed some cycles later. */
-static void do_step(const sapmcu_uart_step *step) {
-    volatile uint32_t *reg = &SAPMCU_REGISTER(step->address);
-    switch (step->action) {
-    case SAPMCU_UART_WRITE:
-        *reg = step->value;
-        break;
-    case SAPMCU_UART_CHANGE:
-        *reg = (*reg & ~step->mask) | step->value;
-        (void)*reg;
-        break;
-    case SAPMCU_UART_WAIT:
-        while ((*reg & step->mask) != step->value) {
-        }
-        break;
-    }
-}
+/* A fault before it is open has no way out. */
+static bool is_open;
 
+/* A step that waits in vain is passed over: a clock that isn't quite right is better than none. */
 void sapmcu_port_init(void) {
-    for (size_t i = 0; i < sapmcu_board_uart.step_count; ++i) {
-        do_step(&sapmcu_board_uart.steps[i]);
+    const sapmcu_uart *uart = &sapmcu_board_uart;
+    for (size_t i = 0; i < uart->setup.count; ++i) {
+        (void)sapmcu_take_step(&uart->setup.steps[i]);
     }
-    sapmcu_uart_enable(&sapmcu_board_uart);
-    sapmcu_uart_send(&sapmcu_board_uart, SLIP_END); /* it listens now */
+    const bool is_fast =
+        sapmcu_this_board.clock.count > 0 && sapmcu_port_read_state()->failed_clock_step == 0;
+    sapmcu_uart_enable(uart, is_fast ? uart->fast_divisor : uart->divisor);
+    is_open = true;
+    sapmcu_uart_send(uart, SLIP_END); /* it listens now */
 }
 
 void sapmcu_port_write(const char *text, size_t length) {
@@ -56,7 +45,7 @@ size_t sapmcu_port_receive(uint8_t *data, size_t room) {
 }
 
 void sapmcu_port_send(const uint8_t *data, size_t length) {
-    for (size_t i = 0; i < length; ++i) {
+    for (size_t i = 0; is_open && i < length; ++i) {
         sapmcu_uart_send(&sapmcu_board_uart, data[i]);
     }
 }

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -72,7 +72,7 @@ def live_bytes(blocks: Sequence[Block]) -> Array:
 
 
 def place(blocks: Sequence[Block]) -> Placement:
-    """First what lives where much lives, alone, for it decides; then all, beginning with that."""
+    """First what lives where much lives, alone, for it decides; then all, beginning with that; then what sticks out."""
     if not blocks:
         return Placement((), 0, 0)
     live = live_bytes(blocks)
@@ -80,16 +80,45 @@ def place(blocks: Sequence[Block]) -> Placement:
     crowded = np.concatenate([[0], np.cumsum(live > CROWDED * bound)])
     core = [index for index, one in enumerate(blocks) if crowded[one.last + 1] > crowded[one.first]]
     order = sorted(set(range(len(blocks))) - set(core), key=lambda index: (-blocks[index].area, index))
+    fit = _FirstFit(blocks)
     if order:
-        found = _search([blocks[index] for index in core], _starts([blocks[index] for index in core], live), bound)
+        some = [blocks[index] for index in core]
+        found = _search(_FirstFit(some), _starts(some, live), bound)
         order = [*(core[index] for index in found.order), *order]
         least = found.size_bytes
-        whole = _search(blocks, ((order, 0.35), *_starts(blocks, live)), least)
+        whole = _repaired(fit, _search(fit, ((order, 0.35), *_starts(blocks, live)), least), least)
     else:
-        whole = _search(blocks, _starts(blocks, live), bound)
+        whole = _search(fit, _starts(blocks, live), bound)
     return Placement(whole.offset_bytes, whole.size_bytes, bound)
 
 
+def _repaired(fit: _FirstFit, found: _Found, target: int) -> _Found:
+    """Again and again, places anew for the block that lies highest and those that live beside it.
+
+    Where that doesn't help, those that live beside one of these move, too.
+    """
+    is_wide = False
+    for _ in range(MAX_REPAIRS):
+        if found.size_bytes <= target:
+            break
+        fit.hold(found.offset_bytes, ())
+        moved = fit.beside([fit.ends.index(found.size_bytes)])
+        moved = fit.beside(moved) if is_wide else moved
+        some = [fit.blocks[index] for index in moved]
+        starts = [([moved[one] for one in order], step) for order, step in _starts(some, live_bytes(some))]
+        fit.hold(found.offset_bytes, moved)
+        again = _search(fit, starts, target)
+        is_better = again.size_bytes < found.size_bytes
+        if is_better:
+            fit.hold(again.offset_bytes, ())
+            found = _Found(max(fit.ends), found.order, again.offset_bytes)
+        elif is_wide:
+            break
+        is_wide = not is_better
+    return found
+
+
+MAX_REPAIRS = 60
 CROWDED = 0.8
 """Where more than this share of the peak lives, places decide."""
 MAX_PASSES = 210
@@ -121,10 +150,9 @@ class _Found:
     offset_bytes: tuple[int, ...]
 
 
-def _search(blocks: Sequence[Block], starts: Sequence[Start], bound: int) -> _Found:
-    """The best of the tries; the bound ends it."""
-    passes = max(min(MAX_PASSES, MAX_PLACED // len(blocks)) // len(starts), 1)
-    fit = _FirstFit(blocks)
+def _search(fit: _FirstFit, starts: Sequence[Start], bound: int) -> _Found:
+    """The best of the tries; the bound ends it. Its size is that of the blocks that are placed here."""
+    passes = max(min(MAX_PASSES, MAX_PLACED // len(starts[0][0])) // len(starts), 1)
     best: _Found | None = None
     for start, step in starts:
         for found in _squeaky_wheel(fit, start, step, bound, passes):
@@ -148,12 +176,12 @@ def _squeaky_wheel(fit: _FirstFit, start: Sequence[int], step: float, bound: int
     for _ in range(passes):
         order = sorted(start, key=lambda index: (score[index], rank[index]))
         offsets = fit.run(order)
-        ends = fit.ends
-        yield _Found(max(ends), order, offsets)
-        best = max(ends) if best is None else min(best, max(ends))
+        highest = max(fit.ends[index] for index in start)
+        yield _Found(highest, order, offsets)
+        best = highest if best is None else min(best, highest)
         front = min(score.values())
-        for index, end in enumerate(ends):
-            if end > (bound + best) // 2:
+        for index in start:
+            if fit.ends[index] > (bound + best) // 2:
                 score[index] -= step * (score[index] - front) + 5
 
 
@@ -166,6 +194,7 @@ class _FirstFit:
     """
 
     def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = blocks
         self.sizes = [block.size_bytes for block in blocks]
         self.alignments = [block.alignment for block in blocks]
         self.alone: list[list[int]] = []
@@ -179,8 +208,22 @@ class _FirstFit:
         self.offsets = [0] * len(blocks)
         self.ends = [0] * len(blocks)  # 0: has no place yet
 
+    def hold(self, offsets: Sequence[int], moved: Collection[int]) -> None:
+        """Give all blocks but some their places."""
+        self.order = []
+        self.offsets = list(offsets)
+        self.ends = [offset + size for offset, size in zip(offsets, self.sizes, strict=True)]
+        for index in moved:
+            self.ends[index] = 0
+
+    def beside(self, some: Sequence[int]) -> list[int]:
+        """These blocks and those that live at a time when one of them does."""
+        first = min(self.blocks[index].first for index in some)
+        last = max(self.blocks[index].last for index in some)
+        return [index for index, block in enumerate(self.blocks) if block.first <= last and block.last >= first]
+
     def run(self, order: list[int]) -> tuple[int, ...]:
-        """The offset of each block."""
+        """The offset of each block; those that aren't in the order keep theirs."""
         common = 0
         while common < len(self.order) and self.order[common] == order[common]:
             common += 1

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from sapmcu.plan.rows.problem import Problem
+from sapmcu.plan.rows.problem import Problem, RowStep, Work
 
 NO_LIMIT = 1 << 62
-MAX_SIMULATED = 2_000_000
+MAX_SIMULATED = 1_000_000
 """Steps; once so many have been simulated (tens of seconds), longer segments than SHORT are no longer tried."""
 SHORT = 6
 ROOMY = 0.85
@@ -21,7 +21,8 @@ ROOMY = 0.85
 class Segment:
     """Works first..end−1: as a cascade, or one whole op. strips: in which it is computed one after the other.
 
-    is_next_strip: it goes on with the cascade before it.
+    is_next_strip: it goes on with the cascade before it. is_abreast: all results that nothing inside reads grow
+    together, each by its share; else the last work's comes first, and what the others still lack behind it.
     """
 
     first: int
@@ -29,6 +30,7 @@ class Segment:
     is_whole: bool
     strips: int = 1
     is_next_strip: bool = False
+    is_abreast: bool = False
 
 
 class Live:
@@ -42,14 +44,40 @@ class Live:
         self.simulated = 0
         self.rows_of = [(*step.reads, *step.writes) for step in problem.steps]
         self.born = [0] * len(problem.row_bytes)
-        self.counted = range(0)
-        self.counts = [0] * len(problem.row_bytes)
+        self.left = [0] * len(problem.row_bytes)
+        self.touches: list[list[tuple[int, int]]] = []  # of each row: (work, its steps that read it or write it)
+        for readers, writers in zip(problem.readers, problem.writers, strict=True):
+            count = dict(readers)
+            for writer in writers:
+                work = problem.steps[writer].work
+                count[work] = count.get(work, 0) + 1
+            self.touches.append(list(count.items()))
         works = len(problem.works)
         self.at_cut = [0] * (works + 1)
         for row, size in enumerate(problem.row_bytes):
             first, last = problem.first_works[row], problem.last_works[row]
             for cut in range(first + 1, min(last, works) + 1):
                 self.at_cut[cut] += size
+        self.next_reader = [works] * works
+        for row, readers in enumerate(problem.readers):
+            for writer in {problem.steps[number].work for number in problem.writers[row]}:
+                behind = (work for work, _ in readers if work > writer)
+                self.next_reader[writer] = min((self.next_reader[writer], *behind))
+
+    def floor(self) -> int:
+        """What no order of steps stays below: the most that any work needs for a step of its own."""
+        return max((min(self.least(work)) for work in self.problem.works), default=0)
+
+    def least(self, work: Work) -> Iterator[int]:
+        """Bytes of its largest step by rows, and as a whole op."""
+        for numbers in (work.steps, () if work.whole is None else (work.whole,)):
+            if numbers:
+                yield max(self.bytes_of(self.problem.steps[number]) for number in numbers)
+
+    def bytes_of(self, step: RowStep) -> int:
+        over = {target for target, _ in step.over}
+        rows = {*step.reads, *step.writes} - over
+        return step.scratch_bytes + sum(self.problem.row_bytes[row] for row in rows)
 
     def run(self, segment: Segment, limit: int, order: list[int] | None = None) -> int | None:
         """The most bytes that live at any step; None where they exceed limit. order: takes the steps as they run."""
@@ -75,7 +103,7 @@ class Live:
         problem, first, end = self.problem, segment.first, segment.end
         sizes, last_works, first_works = problem.row_bytes, problem.last_works, problem.first_works
         live = peak = self.at_cut[first]
-        left = self.touches(first, end)  # of a row that are to come
+        left = self.left  # touches of a row that are to come
         born, stamp, simulated = self.born, self.stamp + 1, 0
         for number in self.on_demand(segment):
             if order is not None:
@@ -86,6 +114,7 @@ class Live:
                 if born[row] == stamp:
                     continue
                 born[row] = stamp
+                left[row] = sum(count for work, count in self.touches[row] if first <= work < end)
                 if first_works[row] >= first:  # else it lives already
                     live += sizes[row]
                     for target, source in step.over:
@@ -104,25 +133,29 @@ class Live:
         assert live == self.at_cut[end], (live, self.at_cut[end], segment)
         return peak
 
-    def touches(self, first: int, end: int) -> list[int]:
-        """By row: how many steps of works first..end−1 read it or write it. A longer segment goes on from a shorter."""
-        if self.counted.start != first or self.counted.stop > end:
-            self.counted, self.counts = range(first, first), [0] * len(self.problem.row_bytes)
-        for work in range(self.counted.stop, end):
-            for number in self.problem.works[work].steps:
-                for row in self.rows_of[number]:
-                    self.counts[row] += 1
-        self.counted = range(first, end)
-        return self.counts.copy()
+    def ends(self, first: int, end: int) -> list[int]:
+        """The works among first..end−1 whose results none of these reads; the last is one of them."""
+        return [work for work in range(first, end) if self.next_reader[work] >= end]
+
+    def targets(self, segment: Segment) -> Iterator[int]:
+        """All steps, those of the results first."""
+        works, first, end = self.problem.works, segment.first, segment.end
+        if segment.is_abreast:
+            steps = [works[work].steps for work in self.ends(first, end)]
+            shares = [
+                ((index + 1) / len(one), -nth, index) for nth, one in enumerate(steps) for index in range(len(one))
+            ]
+            yield from (steps[-nth][index] for _, nth, index in sorted(shares))
+        for work in (end - 1, *range(first, end - 1)):
+            yield from works[work].steps
 
     def on_demand(self, segment: Segment) -> Iterator[int]:
-        """The steps: for each of the last work's, before it those that write what it reads; then what is left."""
+        """The steps: for each of the results', before it those that write what it reads; then what is left."""
         problem, made, done, first, end = self.problem, self.made, self.done, segment.first, segment.end
         steps, before, writers, last_writers = problem.steps, problem.before, problem.writers, problem.last_writers
         self.stamp += 1
         stamp = self.stamp
-        works = (problem.works[work] for work in (end - 1, *range(first, end - 1)))
-        for target in (step for work in works for step in work.steps):
+        for target in self.targets(segment):
             stack = [target]
             while stack:
                 number = stack[-1]
@@ -151,49 +184,67 @@ Edges = list[dict[Segment, int]]
 
 
 def lowest_peaks(live: Live) -> tuple[int, Edges]:
-    """(lowest peak of all cuts, the segments that begin at each cut): the best cut first, as Dijkstra does."""
-    count = len(live.problem.works)
-    best: list[int | None] = [None] * (count + 1)
-    best[0] = live.at_cut[0]
+    """(lowest peak of all cuts, the segments that begin at each cut): the best cut first, as Dijkstra does.
+
+    Segments are simulated when their turn comes, short ones first and up to a limit a little above what is known to be
+    needed; so most of the long ones end early, and those to cuts that are reached already aren't needed.
+    """
+    count, floor = len(live.problem.works), live.floor()
     edges: Edges = [{} for _ in range(count + 1)]
-    heap = [(live.at_cut[0], 0)]
-    settled = [False] * (count + 1)
-    while heap:
-        peak, cut = heapq.heappop(heap)
-        if settled[cut] or peak > _limit(best):
-            continue
-        settled[cut] = True
-        for segment in _segments(live, cut, count):
-            limit = _limit(best)
-            if live.at_cut[segment.end] > limit:
-                continue
+    reached: list[int | None] = [None] * (count + 1)
+    heap: list[tuple[int, int, int, int, Segment | None]] = [(max(live.at_cut[0], floor), 0, 0, 0, None)]
+    while (peak := reached[count]) is None:
+        key, length, cut, variant, segment = heapq.heappop(heap)
+        if segment is None:
+            if reached[cut] is None:
+                reached[cut] = key
+                for nth, one in enumerate(_segments(live, cut)):
+                    heapq.heappush(heap, (max(key, live.at_cut[one.end]), one.end - cut, cut, nth, one))
+        elif reached[segment.end] is None and (length <= SHORT or live.simulated < MAX_SIMULATED):
+            limit = key + key // 8
             found = live.run(segment, limit)
             if found is None:
-                continue
-            edges[cut][segment] = found
-            reached, known = max(peak, found), best[segment.end]
-            if known is None or reached < known:
-                best[segment.end] = reached
-                heapq.heappush(heap, (reached, segment.end))
-    return _limit(best), edges
+                heapq.heappush(heap, (limit + 1, length, cut, variant, segment))
+            else:
+                edges[cut][segment] = found
+                heapq.heappush(heap, (max(reached[cut] or 0, found, live.at_cut[segment.end]), 0, segment.end, 0, None))
+    _add_others(live, edges, peak)
+    return peak, edges
 
 
-def _limit(best: Sequence[int | None]) -> int:
-    """The peak of the best way to the end that is known."""
-    return NO_LIMIT if best[-1] is None else best[-1]
+def _add_others(live: Live, edges: Edges, limit: int) -> None:
+    """The other segments below a limit, short ones first, as many as may be simulated."""
+    count = len(live.problem.works)
+    waiting = [list(reversed(_segments(live, cut))) for cut in range(count)]
+    for length in range(1, count + 1):
+        for cut in range(count - length + 1):
+            while waiting[cut] and waiting[cut][-1].end == cut + length:
+                segment = waiting[cut].pop()
+                is_high = max(live.at_cut[cut], live.at_cut[segment.end]) > limit
+                if is_high or segment in edges[cut] or (length > SHORT and live.simulated >= MAX_SIMULATED):
+                    continue
+                found = live.run(segment, limit)
+                if found is not None:
+                    edges[cut][segment] = found
 
 
-def _segments(live: Live, cut: int, count: int) -> Sequence[Segment]:
-    if cut == count:
-        return ()
+def _segments(live: Live, cut: int) -> list[Segment]:
+    """That begin at a cut, short ones first."""
     works = live.problem.works
+    if cut == len(works):
+        return []
     found = [Segment(cut, cut + 1, True)] if works[cut].whole is not None else []
-    longest = count if live.simulated < MAX_SIMULATED else min(cut + SHORT, count)
-    for end in range(cut + 1, longest + 1):
+    for end in range(cut + 1, len(works) + 1):
         if not works[end - 1].steps:
             break
-        found.append(Segment(cut, end, False))
+        found += row_segments(live, cut, end)
     return found
+
+
+def row_segments(live: Live, cut: int, end: int) -> list[Segment]:
+    """By rows, in all orders."""
+    one = Segment(cut, end, False)
+    return [one, replace(one, is_abreast=True)] if len(live.ends(cut, end)) > 1 else [one]
 
 
 def fewest_steps(problem: Problem, edges: Edges, limit: int) -> tuple[Segment, ...]:

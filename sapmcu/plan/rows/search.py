@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from sapmcu.plan.rows.again import item_macs, with_copies
 from sapmcu.plan.rows.problem import Item, Problem, Source, make_problem
-from sapmcu.plan.rows.schedule import NO_LIMIT, Edges, Live, Segment, fewest_steps, lowest_peaks
+from sapmcu.plan.rows.schedule import NO_LIMIT, Edges, Live, Segment, fewest_steps, lowest_peaks, row_segments
 from sapmcu.plan.rows.strips import in_strips
 
 STRIPS = (2, 3, 4, 5, 6, 8, 10, 12, 16)
@@ -126,11 +126,17 @@ def _row_bytes(item: Item) -> int:
 
 @dataclass
 class _Search:
+    """plain: peaks of segments without strips. above: limits that the peaks of others are above. known: (peak, extra
+    MACs) of segments in strips, those in `exact` by all strips; cuttable: the works that can be in strips.
+    """
+
     source: Source
     items: tuple[Item, ...]
     extra_macs: int
     problem: Problem = field(init=False)
     live: Live = field(init=False)
+    plain: dict[Segment, int] = field(default_factory=dict)
+    above: dict[Segment, int] = field(default_factory=dict)
     known: dict[Segment, tuple[int, int] | None] = field(default_factory=dict)
     exact: set[Segment] = field(default_factory=set)
     cuttable: dict[tuple[int, int], bool] = field(default_factory=dict)
@@ -189,8 +195,8 @@ class _Search:
         for end in range(cut + 1, len(self.items) + 1):
             if self.live.at_cut[end] > limit:
                 continue
-            plain = [Segment(cut, end, is_whole) for is_whole in (True, False)]
-            below = [one for one in plain if self.plain_peak(edges, one) <= limit]
+            plain = [Segment(cut, end, True), *row_segments(self.live, cut, end)]
+            below = [one for one in plain if self.plain_peak(edges, one, limit) <= limit]
             yield from ((one, 0) for one in below)
             if below or end - cut > MAX_STRIP_WORKS or not self.can_be_cut(cut, end):
                 continue
@@ -203,18 +209,20 @@ class _Search:
                     yield segment, found[1]
                     break
 
-    def plain_peak(self, edges: Sequence[dict[Segment, int]], segment: Segment) -> int:
-        """NO_LIMIT where there is no such segment."""
+    def plain_peak(self, edges: Sequence[dict[Segment, int]], segment: Segment, limit: int = NO_LIMIT) -> int:
+        """NO_LIMIT where there is no such segment; any number above the limit where it is above."""
         if segment in edges[segment.first]:
             return edges[segment.first][segment]
-        if segment not in self.known:
+        if self.plain.get(segment, -1) < 0 <= limit - self.above.get(segment, -1) - 1:
             works = self.problem.works[segment.first : segment.end]
             is_possible = works[0].whole is not None if segment.is_whole else all(one.steps for one in works)
             is_possible = is_possible and (not segment.is_whole or segment.end == segment.first + 1)
-            peak = self.live.run(segment, NO_LIMIT) if is_possible else NO_LIMIT
-            self.known[segment] = (peak or NO_LIMIT, 0)
-        known = self.known[segment]
-        return NO_LIMIT if known is None else known[0]
+            peak = self.live.run(segment, limit) if is_possible else NO_LIMIT
+            if peak is None:
+                self.above[segment] = limit
+            else:
+                self.plain[segment] = peak
+        return self.plain.get(segment, NO_LIMIT)
 
     def in_strips(self, segment: Segment) -> tuple[int, int] | None:
         """(peak, extra MACs); None where it can't be cut into so many strips."""
@@ -289,5 +297,5 @@ class _Search:
             for number, strip in enumerate(strips):
                 first = len(items)
                 items += strip
-                segments.append(Segment(first, len(items), segment.is_whole, is_next_strip=number > 0))
+                segments.append(replace(segment, first=first, end=len(items), strips=1, is_next_strip=number > 0))
         return Choice(tuple(items), tuple(segments))

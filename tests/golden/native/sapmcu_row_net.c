@@ -44,7 +44,7 @@ static const sapmcu_sum_s8_params op2 = {
 };
 static const sapmcu_binary_row_s8_params op2_row = {
     .geometry.loops = NULL, .geometry.loop_count = 0, .geometry.run.count = 9, .geometry.run.x_step = 1,
-    .geometry.run.y_step = 1, .kernel = sapmcu_add_s8, .params = &op2, .x = NULL, .y = NULL,
+    .geometry.run.y_step = 1, .kernel = sapmcu_add_s8, .params = &op2, .x = NULL, .y = NULL, .step_bytes = 0,
 };
 
 /* op 3 mean: 1x5x3x3 -> 1x3 */

@@ -109,7 +109,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
         (
             "set = 0x1,",
             "",
-            "uart.setup[0] must have one of write, set, clear, until_set, until_clear, or set and clear",
+            "uart.setup[0] must have one of write, set, clear, until_set, until_clear, pairs, pause_turns, or set",
         ),
         ("set = 0x1,", "set = 0x1, write = 3,", "uart.setup[0] must have one of write, "),
         ("set = 0x1,", "set = 0,", "uart.setup[0].set must be 1 to 4,294,967,295, is 0"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What turns on each board's UART, against what is known of its MCU: pins, clocks, baud rate."""
+"""What turns on each board's clocks and UART, against what is known of its MCU: pins, clocks, baud rate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from uart_facts import STM32, missing, registers_after_reset
 
 from sapmcu.boards.board import BOARD_DIR, Board, all_boards, load_board
-from sapmcu.boards.uart import FAMILIES, MAX_BAUD_ERROR, UartAction, UartPort
+from sapmcu.boards.steps import Action, RegisterStep
+from sapmcu.boards.uart import FAMILIES, MAX_BAUD_ERROR, UartPort
 
 BOARDS = pytest.mark.parametrize("board", all_boards(), ids=lambda board: board.name)
 
@@ -21,24 +22,31 @@ def port_of(board: Board) -> UartPort:
     return board.uart.port
 
 
+def every_step(board: Board) -> list[RegisterStep]:
+    """Those with a register of a peripheral: pairs lie in flash."""
+    fast = () if board.clock.fast is None else board.clock.fast.setup
+    regions = [step for region in board.memory for step in region.setup or ()]
+    steps = (*board.start, *regions, *fast, *board.reset.clear, *port_of(board).setup)
+    return [step for step in steps if step.action not in (Action.PAUSE, Action.PAIRS)]
+
+
 def after_setup(board: Board, before: Mapping[int, int]) -> dict[int, int]:
     """The registers that the steps leave behind."""
     registers = dict(before)
-    for step in port_of(board).setup:
-        if step.action is not UartAction.WAIT:
+    for step in (*board.start, *port_of(board).setup):
+        if step.action in (Action.WRITE, Action.CHANGE):
             registers[step.register] = registers.get(step.register, 0) & ~step.mask | step.value
     return registers
 
 
 @BOARDS
-def test_every_boards_uart_can_be_turned_on(board: Board) -> None:
-    port = port_of(board)
-    assert board.uart is not None
-    for step in port.setup:
+def test_every_register_has_one_name_and_is_a_peripherals(board: Board) -> None:
+    steps = every_step(board)
+    for step in steps:
         assert 0x4000_0000 <= step.register < 0x6000_0000, f"{step.name} is no peripheral's"
         assert step.value & ~step.mask == 0 and step.mask
         assert re.fullmatch(r"[A-Z]\w+(\.[A-Z]+|\[\d+\])?", step.name)
-    named = {(step.name, step.register) for step in port.setup}
+    named = {(step.name, step.register) for step in steps}
     assert len({name for name, _ in named}) == len({register for _, register in named}) == len(named)
 
 
@@ -63,11 +71,11 @@ def test_clocks_and_pins_are_on_after_the_steps(board: Board) -> None:
 def test_steps_of_an_stm32_leave_other_bits_alone(name: str) -> None:
     board = load_board(name)
     steps = port_of(board).setup
-    assert all(step.action is UartAction.CHANGE for step in steps)
-    registers = after_setup(board, {step.register: 0xFFFF_FFFF for step in steps})
+    assert all(step.action is Action.CHANGE for step in steps)
+    registers = after_setup(board, {step.register: 0xFFFF_FFFF for step in (*board.start, *steps)})
     assert missing(board, registers) == []
     for register, value in registers.items():
-        touched = sum(step.mask for step in steps if step.register == register)
+        touched = sum(step.mask for step in (*board.start, *steps) if step.register == register)
         assert value | touched == 0xFFFF_FFFF
 
 
@@ -92,7 +100,8 @@ def test_a_baud_rate_that_can_not_be_made_is_none(family: str, clock_hz: int, ba
 
 def test_a_board_may_leave_out_how_its_uart_is_turned_on(tmp_path: Path) -> None:
     text = (BOARD_DIR / "nucleo_g0b1re.toml").read_text(encoding="utf-8")
-    start, end = text.index('family = "stm32_v2"'), text.index("]\n", text.index("setup = [")) + 2
+    start = text.index('family = "stm32_v2"')
+    end = text.index("]\n", text.index("setup = [", start)) + 2
     (tmp_path / "mine.toml").write_text(text[:start] + text[end:], encoding="utf-8")
     uart = load_board(str(tmp_path / "mine.toml")).uart
     assert uart is not None and uart.peripheral == "USART2" and uart.port is None

@@ -189,6 +189,7 @@ def test_a_project_for_the_other_engine_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("board", ["nucleo_f446re", "stm32h7", "mps2_an386", "rpi_pico"])
 def test_each_target_has_its_memory_and_its_counter(tmp_path: Path, board: str) -> None:
     targets = project(tmp_path, board).targets
-    for name, linker_dir, counter in (("board", "ld", "port/dwt.c"), ("qemu", "ld/tflm-qemu", "port/fpgaio.c")):
+    of_board = ("port/systick.c", "port/boot/rp2040_stage2.c") if board == "rpi_pico" else ("port/dwt.c",)
+    for name, linker_dir, counter in (("board", "ld", of_board), ("qemu", "ld/tflm-qemu", ("port/fpgaio.c",))):
         assert targets[name].linker_dir == linker_dir
-        assert targets[name].sources == ("port/semihosting.c", counter)
+        assert targets[name].sources == ("port/semihosting.c", *counter, f"port/this_{name}.c")

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
 from firmware_project import compile_file, link, run_qemu, write_project
 
-from sapmcu.boards.board import Board, Region, all_boards, load_board
+from sapmcu.boards.board import Board, BootCode, Region, all_boards, load_board
 from sapmcu.boards.placement import place_memory
+from sapmcu.emit.board import BOARD_SOURCES, BOOT_SOURCES
+from sapmcu.run.elf import load_program
 
 ARENA_BYTES = 2000
 PROBE = """
@@ -52,10 +55,19 @@ def board(request: pytest.FixtureRequest) -> Board:
 def build(directory: Path, board: Board, main: str) -> Path:
     firmware = write_project(directory, board, ARENA_BYTES)
     (directory / "main.c").write_text(main)
-    ours = [firmware / "port" / f"{name}.c" for name in ("startup", "semihosting", "libc_stubs")]
+    others = ("port/semihosting.c", "port/libc_stubs.c", "port/this_board.c")
+    ours = [firmware / path for path in (*BOARD_SOURCES, *others, *BOOT_SOURCES[board.boot])]
     sources = [directory / "main.c", *ours, firmware / "test_vectors.c", firmware / "model_data.cc"]
     objects = [compile_file(source, directory / f"{source.stem}.o", board, firmware) for source in sources]
     return link(objects, directory / "probe.elf", board, firmware)
+
+
+def code_at(elf: Path, address: int, size: int) -> bytes:
+    return next(
+        data[address - start :][:size]
+        for start, data in load_program(elf).segments
+        if start <= address < start + len(data)
+    )
 
 
 @pytest.mark.needs("arm-none-eabi-gcc")
@@ -71,9 +83,12 @@ def test_project_links_into_the_regions_of_every_board(tmp_path: Path, board: Bo
         return region.base <= start <= end <= region.end
 
     code_start = placement.code.base + board.defaults.code_offset_bytes
-    assert sections[".vectors"]["sh_addr"] == min(start for start, _ in loaded) == code_start
+    assert sections[".vectors"]["sh_addr"] == code_start
+    is_booted = board.boot is BootCode.RP2040_STAGE2
+    assert min(start for start, _ in loaded) == (placement.code.base if is_booted else code_start)
     assert all(lies_in(start, start + size, placement.code) for start, size in loaded)
-    assert sections[".vectors"]["sh_size"] == 64
+    assert sections[".vectors"]["sh_size"] == (84 if board.boot is BootCode.RP2350_IMAGE else 64)
+    assert is_booted == (".boot" in sections and sections[".boot"]["sh_size"] == 256)
     assert lies_in(symbols["sapmcu_arena_start"], symbols["sapmcu_arena_end"], placement.arena)
     assert symbols["sapmcu_arena_end"] - symbols["sapmcu_arena_start"] == ARENA_BYTES
     assert symbols["sapmcu_arena_start"] % 16 == 0
@@ -96,7 +111,13 @@ def test_startup_sets_up_c_and_the_exit_code_arrives(tmp_path: Path, name: str) 
 def test_a_fault_says_its_number_and_ends_the_program(tmp_path: Path) -> None:
     main = 'int main(void);\nint main(void) {\n    __asm__ volatile("udf #0");\n    return 0;\n}\n'
     board = load_board("mps2_an386")
-    assert run_qemu(board, build(tmp_path, board, main)) == (131, "unexpected exception 03\n")
+    elf = build(tmp_path, board, main)
+    code, output = run_qemu(board, elf)
+    lines = output.splitlines()
+    assert code == 131 and lines[0] == "unexpected exception 03" and len(lines) == 3
+    place = re.fullmatch(r"pc 0x([0-9a-f]{8}) lr 0x[0-9a-f]{8} sp 0x[0-9a-f]{8} psr 0x[0-9a-f]{8}", lines[1])
+    assert place is not None and code_at(elf, int(place[1], 16), 2) == b"\x00\xde", "udf #0"
+    assert lines[2] == "cfsr 0x00010000 hfsr 0x40000000 address 0x00000000", "UNDEFINSTR, FORCED"
 
 
 @pytest.mark.needs("arm-none-eabi-gcc", "qemu-system-arm")

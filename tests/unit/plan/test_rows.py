@@ -65,6 +65,41 @@ def test_rows_of_a_sum_lie_where_a_row_of_an_operand_lay() -> None:
     assert plan.arena_bytes <= 2 * 64 + 32 + 8
 
 
+def gated() -> Graph:
+    """An image of 9,216 bytes, which tokens, windows and weights read; the tokens gate what the windows leave."""
+    net = Network((48, 48), 1)
+    x = net.conv(net.x, 4, (3, 3))
+    pooled = net.pool(net.add(net.conv(x, 4, (3, 3)), x), (4, 4), (4, 4))
+    tokens = net.shifted(net.conv(x, 4, (8, 8), (8, 8)))
+    return net.graph(net.mean(net.add(pooled, net.resized(tokens, (12, 12)))))
+
+
+def test_all_readers_of_an_image_go_on_abreast() -> None:
+    # rows of 192: nine of x, two to four of the branch, three of the input of 48, and what is left of both branches
+    plan = plan_of(gated(), by_rows=True)
+    assert plan.arena_bytes <= 13 * 192 + 3 * 48 + 12 * 48 + 6 * 24
+    assert any(len(cascade.ops) >= 5 for cascade in cascades(plan))
+
+
+def test_an_addition_of_a_constant_image_goes_by_rows() -> None:
+    net = Network((16, 16), 4)
+    graph = net.graph(net.mean(net.shifted(net.conv(net.x, 4, (3, 3)))))
+    assert plan_of(graph, by_rows=True).arena_bytes <= 4 * 64 + 2 * 16
+
+
+def test_ops_that_enlarge_go_by_rows() -> None:
+    # rows of the results have 8, 16 or 20 columns of 4 channels
+    for enlarge in (
+        lambda net, x: net.enlarged(x, 4, (3, 3), (2, 2)),
+        lambda net, x: net.depth_to_space(net.conv(x, 16)),
+        lambda net, x: net.mirrored(x),
+    ):
+        net = Network((8, 8), 4)
+        y = enlarge(net, net.conv(net.x, 4, (3, 3)))
+        graph = net.graph(net.mean(net.conv(y, 4)))
+        assert plan_of(graph, by_rows=True).arena_bytes < net.tensors[y].size_bytes
+
+
 def test_small_rows_of_a_residual_graph_cost_nothing_more_than_whole_ops() -> None:
     for graph in (residual(), branches()):
         assert plan_of(graph).arena_bytes <= lower_graph(graph).plan.arena_bytes

@@ -84,7 +84,7 @@ def test_a_run_stops_behind_an_op(stream: ProcessStream) -> None:
     ("command", "payload", "model", "status"),
     [
         (0, b"", 0, Status.NO_COMMAND),
-        (8, b"", 0, Status.NO_COMMAND),
+        (9, b"", 0, Status.NO_COMMAND),
         (255, b"x" * 100, 0, Status.NO_COMMAND),
         (Command.IDENTIFY, b"x", 0, Status.BAD_SIZE),
         (Command.IDENTIFY, b"", 1, Status.BAD_ARGUMENT),

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happens on an exception that nobody expects: note where and why, tell the host, end. The note survives
+ * a reset, so that the next program can tell it, too. Sources: Armv6-M (DDI 0419), Armv7-M (DDI 0403) and
+ * Armv8-M (DDI 0553) Architecture Reference Manuals: exception entry, EXC_RETURN, CFSR, HFSR, MMFAR, BFAR. */
+#include "board.h"
+
+#include <string.h>
+
+#define SCB_CFSR  SAPMCU_REGISTER(0xE000ED28u)
+#define SCB_HFSR  SAPMCU_REGISTER(0xE000ED2Cu)
+#define SCB_MMFAR SAPMCU_REGISTER(0xE000ED34u)
+#define SCB_BFAR  SAPMCU_REGISTER(0xE000ED38u)
+
+#define CFSR_MSTKERR   (1u << 4)
+#define CFSR_MMARVALID (1u << 7)
+#define CFSR_STKERR    (1u << 12)
+#define CFSR_BFARVALID (1u << 15)
+#define CFSR_STKOF     (1u << 20) /* Armv8-M: below MSPLIM */
+#define NOT_STACKED    (CFSR_MSTKERR | CFSR_STKERR | CFSR_STKOF)
+
+#define FRESH 0x5AFEFA17u
+#define TOLD  0x5AFEFA18u
+
+__attribute__((noreturn)) void sapmcu_report_fault(void);
+__attribute__((naked)) void sapmcu_unexpected_exception(void);
+
+/* Neither cleared nor set at start. state: FRESH until the next program has asked; check: that the rest isn't
+ * what RAM happens to hold. The handler below writes lr to sp of the fault. */
+__attribute__((used, section(".noinit"))) struct {
+    uint32_t state;
+    sapmcu_fault fault;
+    uint32_t check;
+} sapmcu_fault_note;
+
+static uint32_t check_of_note(void) {
+    uint32_t words[sizeof(sapmcu_fault) / 4u];
+    uint32_t sum = FRESH;
+    memcpy(words, &sapmcu_fault_note.fault, sizeof words);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; ++i) {
+        sum = (sum << 5 | sum >> 27) ^ words[i];
+    }
+    return sum;
+}
+
+const sapmcu_fault *sapmcu_last_fault(void) {
+    const bool is_fresh = sapmcu_fault_note.state == FRESH && sapmcu_fault_note.check == check_of_note();
+    sapmcu_fault_note.state = TOLD;
+    return is_fresh ? &sapmcu_fault_note.fault : NULL;
+}
+
+/* In assembly, since the stack may be what is at fault: keep lr, pc and psr of the frame where it lies inside
+ * the stack, else zeros, and sp; then begin the stack anew, for nobody returns from here. */
+void sapmcu_unexpected_exception(void) {
+    __asm__ volatile(".syntax unified\n\t"
+                     "mrs r0, msp\n\t"
+                     "movs r1, #4\n\t"
+                     "mov r2, lr\n\t"
+                     "tst r2, r1\n\t"
+                     "beq 1f\n\t"
+                     "mrs r0, psp\n"
+                     "1:\n\t"
+                     "mov r7, r0\n\t"
+                     "movs r4, #0\n\t"
+                     "movs r5, #0\n\t"
+                     "movs r6, #0\n\t"
+                     "ldr r2, =sapmcu_stack_top\n\t"
+                     "ldr r3, =sapmcu_stack_bytes\n\t"
+                     "subs r3, r2, r3\n\t"
+                     "mov sp, r2\n\t"
+                     "cmp r0, r3\n\t"
+                     "bcc 2f\n\t"
+                     "subs r2, #32\n\t"
+                     "cmp r2, r0\n\t"
+                     "bcc 2f\n\t"
+                     "adds r0, #20\n\t"
+                     "ldmia r0!, {r4, r5, r6}\n"
+                     "2:\n\t"
+                     "ldr r1, =sapmcu_fault_note + 8\n\t"
+                     "stmia r1!, {r4, r5, r6, r7}\n\t"
+                     "bl sapmcu_report_fault\n\t"
+                     ".ltorg");
+}
+
+#if __ARM_ARCH > 6 && !defined(__ARM_ARCH_8M_BASE__)
+static void read_status(sapmcu_fault *fault) {
+    fault->cfsr = SCB_CFSR;
+    fault->hfsr = SCB_HFSR;
+    if ((fault->cfsr & CFSR_MMARVALID) != 0) {
+        fault->address = SCB_MMFAR;
+    } else if ((fault->cfsr & CFSR_BFARVALID) != 0) {
+        fault->address = SCB_BFAR;
+    }
+    if ((fault->cfsr & NOT_STACKED) != 0) { /* what lies there isn't the frame */
+        fault->pc = fault->lr = fault->psr = 0;
+    }
+}
+#else
+static void read_status(sapmcu_fault *fault) {
+    (void)fault;
+}
+#endif
+
+/* Text without a C library, which may be what failed. */
+static void print_number(const char *name, uint32_t number) {
+    char text[] = " 0x00000000";
+    for (size_t i = 0; i < 8; ++i) {
+        text[sizeof text - 2 - i] = "0123456789abcdef"[number >> (4 * i) & 15u];
+    }
+    sapmcu_port_write(name, strlen(name));
+    sapmcu_port_write(text, sizeof text - 1);
+}
+
+static void print_fault(const sapmcu_fault *fault) {
+    char title[] = "unexpected exception 00\n";
+    title[sizeof title - 4] = (char)('0' + fault->exception / 10 % 10);
+    title[sizeof title - 3] = (char)('0' + fault->exception % 10);
+    sapmcu_port_write(title, sizeof title - 1);
+    print_number("pc", fault->pc);
+    print_number(" lr", fault->lr);
+    print_number(" sp", fault->sp);
+    print_number(" psr", fault->psr);
+    print_number("\ncfsr", fault->cfsr);
+    print_number(" hfsr", fault->hfsr);
+    print_number(" address", fault->address);
+    sapmcu_port_write("\n", 1);
+}
+
+void sapmcu_report_fault(void) {
+    sapmcu_fault *fault = &sapmcu_fault_note.fault;
+    uint32_t number;
+    __asm__ volatile("mrs %0, ipsr" : "=r"(number));
+    fault->exception = number & 0x1FFu;
+    fault->cfsr = fault->hfsr = fault->address = 0;
+    read_status(fault);
+    sapmcu_fault_note.state = FRESH;
+    sapmcu_fault_note.check = check_of_note();
+    print_fault(fault);
+    sapmcu_port_exit(128 + (int)fault->exception);
+}
