@@ -22,7 +22,7 @@ from sapmcu.emulation import (
 from sapmcu.errors import UserError
 from sapmcu.ir.build import Engine
 from sapmcu.ir.firmware import FILE_NAMES
-from sapmcu.ir.run import Measurement, Run, TestRun, VectorResult
+from sapmcu.ir.run import BoardState, Fault, Measurement, Run, TestRun, VectorResult
 from sapmcu.run.board import RUN_S, BoardSession, Expected
 from sapmcu.run.protocol import LineError
 from sapmcu.run.session import check_inputs, first_difference
@@ -56,12 +56,12 @@ def run_on_board(project_dir: Path, port: SerialPort, inputs: Sequence[Path] | N
     Raises: UserError, ToolError.
     """
     vectors = vectors_to_run(project_dir, inputs)
-    name, board = project_board(project_dir)
-    with _session(project_dir, port, name, board) as session:
+    _, board = project_board(project_dir)
+    with board_session(project_dir, port) as session:
         identity = session.identity
         check_inputs(identity, vectors)
         ((outputs, counters),) = (session.invoke(one) for one in vectors)
-        clock_hz = core_hz(session, board)
+        state = _state(session)
     return Run(
         emulator=None,
         identity=identity,
@@ -75,7 +75,8 @@ def run_on_board(project_dir: Path, port: SerialPort, inputs: Sequence[Path] | N
         static_bytes=None,
         arena_predicted_bytes=_predicted(project_dir, identity.engine),
         port=port.name,
-        clock_hz=clock_hz,
+        clock_hz=core_hz(state, board),
+        notes=start_notes(state),
     )
 
 
@@ -85,22 +86,24 @@ def test_on_board(project_dir: Path, port: SerialPort) -> TestRun:
     Raises: UserError, ToolError.
     """
     vectors = load_vectors(project_dir)
-    name, board = project_board(project_dir)
+    _, board = project_board(project_dir)
     results = []
-    with _session(project_dir, port, name, board) as session:
+    with board_session(project_dir, port) as session:
         check_inputs(session.identity, vectors)
         for number, vector in enumerate(vectors):
             begin = time.monotonic()
             got, counters = session.invoke(vector)
             seconds = time.monotonic() - begin
             results.append(VectorResult(number, seconds, first_difference(number, vector, got), counters.cycles))
+        state = _state(session)
         done = TestRun(
             emulator=None,
             identity=session.identity,
             results=tuple(results),
             arena_predicted_bytes=_predicted(project_dir, session.identity.engine),
             port=port.name,
-            clock_hz=core_hz(session, board),
+            clock_hz=core_hz(state, board),
+            notes=start_notes(state),
         )
         if done.first_difference is None:
             return done
@@ -114,18 +117,50 @@ def test_on_board(project_dir: Path, port: SerialPort) -> TestRun:
 test_on_board.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's
 
 
-def core_hz(session: BoardSession, board: Board | None) -> int | None:
+def core_hz(state: BoardState | None, board: Board | None) -> int | None:
     """What the core runs at, as the firmware says; else as the board's file has it for startup."""
-    try:
-        state = session.device.read_board()
-    except LineError:
-        state = None
     if state is not None and state.core_hz:
         return state.core_hz
     return None if board is None else board.clock.start_hz
 
 
-def _session(project_dir: Path, port: SerialPort, name: str, board: Board | None) -> BoardSession:
+def _state(session: BoardSession) -> BoardState | None:
+    try:
+        return session.device.read_board()
+    except LineError:
+        return None
+
+
+def start_notes(state: BoardState | None) -> tuple[str, ...]:
+    """What a user should know of how the board has started."""
+    if state is None:
+        return ()
+    steps = (("start", state.failed_start_step), ("clock", state.failed_clock_step))
+    return tuple(
+        f"step {step} of the board's {what} waited in vain; its core runs at {state.core_hz / 1e6:g} MHz"
+        for what, step in steps
+        if step
+    )
+
+
+def fault_place(project_dir: Path, fault: Fault) -> tuple[str, ...]:
+    """Function and line of a fault, by the project's newest build; nothing where there is none or it doesn't tell."""
+    from sapmcu.run.elf import load_program, source_line
+
+    builds = sorted((project_dir / "build").glob("*/firmware.elf"), key=lambda path: path.stat().st_mtime)
+    if not builds or not fault.pc:
+        return ()
+    program, lines = load_program(builds[-1]), []
+    for what, address in (("at", fault.pc), ("called from", (fault.lr & ~1) - 2)):
+        if (function := program.function_at(address & ~1)) is not None:
+            line = source_line(builds[-1], address & ~1) or "no line known"
+            lines.append(f"{what} {function.name} ({line}), if {builds[-1].parent.name} is what is flashed")
+    return tuple(lines)
+
+
+def board_session(project_dir: Path, port: SerialPort) -> BoardSession:
+    """The project's firmware at a port. Raises: UserError, ToolError."""
+    name, board = project_board(project_dir)
     path = project_dir / "model.tflite"
     try:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -133,7 +168,13 @@ def _session(project_dir: Path, port: SerialPort, name: str, board: Board | None
         raise UserError(f"{path} can't be read: {error.strerror}", hint=HINT) from error
     uart = None if board is None else board.uart
     baud = port.baud or (DEFAULT_BAUD if uart is None else uart.baud)
-    return BoardSession(port.name, baud, Expected(sha256, name), run_s=port.run_s)
+    return BoardSession(
+        port.name,
+        baud,
+        Expected(sha256, name),
+        run_s=port.run_s,
+        place=lambda fault: fault_place(project_dir, fault),
+    )
 
 
 def _predicted(project_dir: Path, engine: str) -> int | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pytest plugin: fixture `sapmcu_device`, the firmware of a converted project, running in an emulator.
+"""A pytest plugin: fixture `sapmcu_device`, the firmware of a converted project, in an emulator or on a board.
 
 def test_zero(sapmcu_device):
     sapmcu_device.write_input(0, bytes(490))
@@ -7,6 +7,7 @@ def test_zero(sapmcu_device):
     assert sapmcu_device.read_output(0, 12) == EXPECTED
 
 pytest --sapmcu-project kws-stm32h7 --sapmcu-emulator qemu
+pytest --sapmcu-project kws-stm32h7 --sapmcu-port /dev/ttyACM0
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("sapmcu")
     group.addoption("--sapmcu-project", metavar="DIR", help="the directory that `sapmcu convert` wrote")
     group.addoption("--sapmcu-emulator", choices=["unicorn", "qemu"], help="default: unicorn where it has the core")
+    group.addoption("--sapmcu-port", help="not an emulator: the serial port of a board that is flashed")
     group.addoption("--sapmcu-toolchain", choices=["gcc", "zig"], help="default: gcc where it is installed")
     group.addoption("--sapmcu-link", choices=["semihosting", "uart"], default="semihosting", help="uart: in QEMU only")
 
@@ -35,11 +37,17 @@ def sapmcu_device(request: pytest.FixtureRequest) -> Iterator[Device]:
     from sapmcu.emulation import running_project
     from sapmcu.errors import UserError
     from sapmcu.ir.build import Link
+    from sapmcu.on_board import SerialPort, board_session
 
     project = request.config.getoption("--sapmcu-project")
     if project is None:
         pytest.fail("sapmcu_device needs --sapmcu-project DIR", pytrace=False)
+    port = request.config.getoption("--sapmcu-port")
     try:
+        if port is not None:
+            with board_session(Path(project), SerialPort(port)) as on_board:
+                yield on_board.device
+            return
         with running_project(
             Path(project),
             request.config.getoption("--sapmcu-emulator"),

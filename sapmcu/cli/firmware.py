@@ -110,7 +110,7 @@ def run(
         done = run_project(project, inputs=inputs or None, **build_options(options))
     else:
         done = run_on_board(project, port, inputs or None)
-    _warn_of_arena(done)
+    _warn(done)
     speeds = op_speeds(project, done) if speed_report else ()
     click.echo(json_text(run_json(done, speeds)) if as_json else render_run(done, profile=profile))
     if speeds and not as_json:
@@ -144,7 +144,7 @@ def test(project: Path, junit: Path | None, as_json: bool, **options: Any) -> No
 
     port = _port(options)
     done = test_project(project, **build_options(options)) if port is None else test_on_board(project, port)
-    _warn_of_arena(done)
+    _warn(done)
     if junit is not None:
         write_junit(done, junit)
     click.echo(json_text(test_json(done)) if as_json else render_test(done))
@@ -217,8 +217,10 @@ def build_options(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "tflm": tflm, "prefer": Prefer(options["prefer"]), "link": link}
 
 
-def _warn_of_arena(done: Run | TestRun) -> None:
+def _warn(done: Run | TestRun) -> None:
     """Another release of TFLM, or its other kernels, may use more or less than the report says."""
+    for note in done.notes:
+        progress(f"warning: {note}")
     used, predicted = done.identity.arena_bytes, done.arena_predicted_bytes
     if predicted is not None and used != predicted:
         progress(

@@ -110,7 +110,8 @@ class Run:
     emulator: None on a board, which is at the serial port `port`. outputs_equal: to what was expected; None where
     nothing was. The measurement is that of the last vector. code_bytes, model_bytes, static_bytes (data and bss beside
     the arena): of the build, None on a board. arena_predicted_bytes: what arena_bytes should be by the report of the
-    conversion, for TFLM. clock_hz: of a board's core, None where it isn't known.
+    conversion, for TFLM. clock_hz: of a board's core, None where it isn't known. notes: what a
+    user should know of how a board has started.
     """
 
     emulator: str | None
@@ -126,6 +127,7 @@ class Run:
     arena_predicted_bytes: int | None = None
     port: str | None = None
     clock_hz: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def latency_us(self) -> float | None:
@@ -157,7 +159,7 @@ class VectorResult:
 
 @dataclass(frozen=True, slots=True)
 class TestRun:
-    """All test vectors of a project. emulator, arena_predicted_bytes, port, clock_hz: as in Run."""
+    """All test vectors of a project. emulator and what has a default: as in Run."""
 
     emulator: str | None
     identity: Identity
@@ -165,6 +167,7 @@ class TestRun:
     arena_predicted_bytes: int | None = None
     port: str | None = None
     clock_hz: int | None = None
+    notes: tuple[str, ...] = ()
 
     __test__ = False  # not a test of pytest's
 

@@ -9,10 +9,11 @@ between, or got a request twice, gives itself away.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sapmcu.errors import ToolError
-from sapmcu.ir.run import Counters, Identity
+from sapmcu.ir.run import Counters, Fault, Identity
 from sapmcu.ir.vectors import Vector
 from sapmcu.run.protocol import END, Device, LineError, Patience
 from sapmcu.run.serial_port import SerialStream
@@ -29,6 +30,8 @@ DRAIN_S = 1.0
 BITS_PER_BYTE = 10
 """8N1."""
 FAILED_HINT = "`sapmcu test DIR --emulator qemu` says where, if it fails there, too"
+EXCEPTIONS = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 7: "SecureFault"}
+"""Source: Armv8-M Architecture Reference Manual (DDI 0553), exception numbers."""
 SHORTEST_TEXT = 4
 """What is shorter may be garbage that happens to be letters."""
 
@@ -44,10 +47,19 @@ class Expected:
 class BoardSession:
     """A firmware that answers at a serial port. Close it, or use it as a context manager."""
 
-    def __init__(self, port: str, baud: int, expected: Expected, *, run_s: float = RUN_S) -> None:
-        """run_s: how long a run of the model may take. Raises: ToolError."""
+    def __init__(
+        self,
+        port: str,
+        baud: int,
+        expected: Expected,
+        *,
+        run_s: float = RUN_S,
+        place: Callable[[Fault], tuple[str, ...]] = lambda _: (),
+    ) -> None:
+        """run_s: how long a run of the model may take. place: where in the source a fault was. Raises: ToolError."""
         self._stream = SerialStream(port, baud)
         self._expected = expected
+        self._place = place
         patience = Patience(REPLY_S, run_s, baud / BITS_PER_BYTE)
         self.device = Device(self._stream, tries=1, patience=patience)
         try:
@@ -116,9 +128,16 @@ class BoardSession:
         if again != self.identity:
             check_identity(again, self._expected, self._stream.port)
         if error.details and self.device.read_counters().runs == 0:
-            failed = ToolError(f"the firmware at {self._stream.port} failed and started again", hint=FAILED_HINT)
-            failed.details = error.details
-            raise failed
+            raise self._failed(error)
+
+    def _failed(self, error: LineError) -> ToolError:
+        """The firmware has printed something and started again; it may know why."""
+        state = self.device.read_board()
+        fault = None if state is None else state.fault
+        what = "" if fault is None else f", by {EXCEPTIONS.get(fault.exception, f'exception {fault.exception}')}"
+        failed = ToolError(f"the firmware at {self._stream.port} failed and started again{what}", hint=FAILED_HINT)
+        failed.details = (*error.details, *(() if fault is None else self._place(fault)))
+        return failed
 
     def _greet(self) -> Identity:
         """Raises: LineError, which says what came instead of an identity."""

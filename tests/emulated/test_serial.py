@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,7 +118,19 @@ def test_a_fault_on_the_board_is_told_when_it_starts_again(tmp_path: Path) -> No
     project = write(tmp_path, "nucleo_f446re", {"    END_OP(0);": '__asm__ volatile("udf #0");'})
     begin = time.monotonic()
     with powered(*power(project)) as port:
-        with pytest.raises(ToolError, match=f"the firmware at {port} failed and started again") as caught:
+        with pytest.raises(ToolError, match=f"the firmware at {port} failed and started again, by HardFault") as caught:
             run_on_board(project, SerialPort(port, run_s=60))
-        assert "unexpected exception 03" in caught.value.details
+        details = "\n".join(caught.value.details)
+    assert "unexpected exception 03" in details
+    assert re.search(r"at \w+ \(sapmcu_residual\.c:\d+\), if native-gcc-qemu-uart is what is flashed", details)
     assert time.monotonic() - begin < 40
+
+
+def test_the_fixture_of_pytest_takes_a_port(tmp_path: Path) -> None:
+    project = write(tmp_path / "project", "nucleo_f446re")
+    (tmp_path / "test_user.py").write_text("def test_model(sapmcu_device):\n    sapmcu_device.run()\n")
+    plugin = ("-p", "no:sapmcu", "-p", "sapmcu.pytest_plugin", "-p", "no:cacheprovider", "--rootdir", str(tmp_path))
+    with powered(*power(project)) as port:
+        command = [sys.executable, "-m", "pytest", *plugin, "--sapmcu-project", "project", "--sapmcu-port", port]
+        done = subprocess.run([*command, "test_user.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
