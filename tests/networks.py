@@ -28,7 +28,19 @@ from sapmcu.run.vectors import make_inputs
 ZOO_PATHS = {path.stem: path for path in ZOO_MODELS}
 NETWORKS = (*(name.removesuffix(".tflite") for name in TFLITE_MODELS), *ZOO_PATHS)
 """Names without suffix: the models made elsewhere, then those of models/."""
+M4F, ROOMY_M4F = "nucleo_f446re", "mps2_an386"
+LARGE = ("mobilenet_v2_sap",)
+"""Networks that need almost a MiB of flash."""
 VECTORS = 30
+
+
+def board_of(name: str) -> str:
+    """A board with a Cortex-M4F that a network has room on."""
+    return M4F if has_room(name, M4F) else ROOMY_M4F
+
+
+def has_room(name: str, board: str) -> bool:
+    return name not in LARGE or load_board(board).flash_bytes >= 1 << 20
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from firmware_project import ORIGIN, write_files
 from native_data.families import FAMILIES, expected_values, inputs_of
 from native_data.host import assert_all_equal, examples, joined
 from native_data.pulled import pulled_plan
-from networks import NETWORKS, load_network, network_firmware
+from networks import NETWORKS, board_of, load_network, network_firmware
 
 from sapmcu.boards.board import load_board
 from sapmcu.build.firmware import build_firmware
@@ -31,7 +31,6 @@ from sapmcu.run.session import Firmware, invoke, run_vectors, start
 
 pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "tflite_micro")
 KWS, RESNET, PERSON = "mlperf_kws_ref_model", "mlperf_ic_resnet_quant", "tflm_person_detect"
-M4F = "nucleo_f446re"
 GROWTH = 0.05
 """Of instructions over the plan of whole tensors: issue 5."""
 EXECUTOR_BYTES = 700
@@ -51,7 +50,7 @@ def planned(graph: Graph, *, by_rows: bool) -> NativeProgram:
 
 def run_network(directory: Path, name: str, program: NativeProgram | None, count: int) -> tuple[Firmware, Run]:
     network = load_network(name)
-    firmware = network_firmware(directory, network, M4F, "unicorn", "gcc", program)
+    firmware = network_firmware(directory, network, board_of(name), "unicorn", "gcc", program)
     return firmware, run_vectors(firmware, "unicorn", network.vectors[:count])
 
 

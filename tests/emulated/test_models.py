@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from networks import NETWORKS, Network, load_network, network_firmware
+from networks import NETWORKS, Network, has_room, load_network, network_firmware
 
 from sapmcu.lower import lower_graph
 from sapmcu.reference import run_graph
@@ -38,19 +38,21 @@ TOOLS = {"gcc": "arm-none-eabi-gcc", "zig": "ziglang", "unicorn": "unicorn", "qe
 def builds() -> list[object]:
     return [
         pytest.param(
+            name,
             emulator,
             board,
             toolchain,
-            id=f"{emulator}-{core}-{toolchain}",
+            id=f"{emulator}-{core}-{toolchain}-{name}",
             marks=pytest.mark.needs("tflite_micro", TOOLS[emulator], TOOLS[toolchain]),
         )
         for (emulator, board), (core, *toolchains) in BOARDS.items()
         for toolchain in toolchains
+        for name in NETWORKS
+        if has_room(name, board)
     ]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize(("emulator", "board", "toolchain"), builds())
+@pytest.mark.parametrize(("name", "emulator", "board", "toolchain"), builds())
 def test_firmware_gives_the_bytes_of_tflm(tmp_path: Path, name: str, emulator: str, board: str, toolchain: str) -> None:
     network = load_network(name)
     firmware = network_firmware(tmp_path, network, board, emulator, toolchain)
