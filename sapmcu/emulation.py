@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,12 +15,11 @@ from sapmcu.build.firmware import build_firmware
 from sapmcu.build.project import load_project
 from sapmcu.build.tflm import HINT as TFLM_HINT
 from sapmcu.errors import ToolError, UserError
+from sapmcu.first_difference import Rebuild, first_different_op
 from sapmcu.ir.build import Engine, Link, Prefer
 from sapmcu.ir.firmware import QEMU, target_name
-from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.run import Run, TestRun
 from sapmcu.ir.vectors import Vector
-from sapmcu.run.protocol import Device
 from sapmcu.run.session import Firmware, Session, run_vectors, start, target_of, test_vectors
 
 HINT = "give a directory that `sapmcu convert` wrote"
@@ -123,7 +121,10 @@ def test_project(
     difference = done.first_difference
     if difference is None:
         return done
-    return locate_difference(done, first_different_op(firmware, chosen, project_dir, vectors[difference.vector]))
+    if tflm is not None:
+        return done
+    rebuild = Rebuild(firmware.project.board, chosen, toolchain, prefer)
+    return locate_difference(done, first_different_op(firmware, rebuild, project_dir, vectors[difference.vector]))
 
 
 def locate_difference(done: TestRun, op: int | None) -> TestRun:
@@ -182,52 +183,3 @@ def _load_input(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         raise UserError(f"{path} can't be read: {error}", hint="numpy.save writes such files") from error
     return np.ascontiguousarray(array).tobytes()
-
-
-def first_different_op(firmware: Firmware, emulator: str, project_dir: Path, vector: Vector) -> int | None:
-    """Index of the first op whose result in the arena isn't the reference's, None as in first_op_that_differs."""
-    with start(firmware, emulator) as session:
-        return first_op_that_differs(session.device, project_dir, vector)
-
-
-def first_op_that_differs(device: Device, project_dir: Path, vector: Vector) -> int | None:
-    """Index of the first op whose result in the arena isn't the reference's.
-
-    None where nothing can be compared: the firmware is of another model than project_dir/model.tflite, or can't stop
-    behind an op, or its plan isn't that of whole tensors, or the reference lacks an op. Raises: DeviceError.
-    """
-    from sapmcu.frontends.tflite import read_tflite
-    from sapmcu.lower.graph import lower_graph
-    from sapmcu.pipeline import native_graph
-    from sapmcu.reference import run_graph
-
-    path = project_dir / "model.tflite"
-    try:
-        model = path.read_bytes()
-        graph, *_ = native_graph(read_tflite(model, path.stem, str(path)))
-        values = run_graph(graph, _arrays(graph, vector))
-        plan = lower_graph(graph).plan
-    except (OSError, UserError):
-        return None
-    identity = device.identify()
-    is_of_model = identity.op_count == len(graph.ops) and identity.sha256 == hashlib.sha256(model).hexdigest()
-    if not is_of_model or identity.arena_bytes != plan.arena_bytes:
-        return None
-    for index, op in enumerate(graph.ops):
-        for number, data in enumerate(vector.inputs):
-            device.write_input(number, data)
-        device.run(index + 1)
-        for name in op.outputs:
-            expected = values[name].tobytes()
-            offset = plan.offset_bytes.get(name)
-            if offset is not None and device.read_arena(offset, len(expected)) != expected:
-                return index
-    return None
-
-
-def _arrays(graph: Graph, vector: Vector) -> list[Array]:
-    tensors = [graph.tensors[name] for name in graph.inputs]
-    return [
-        np.frombuffer(data, tensor.dtype.numpy).reshape(tensor.shape)
-        for tensor, data in zip(tensors, vector.inputs, strict=True)
-    ]

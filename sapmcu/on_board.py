@@ -13,13 +13,13 @@ from sapmcu.boards.board import Board, load_board
 from sapmcu.build.project import load_project
 from sapmcu.emulation import (
     HINT,
-    first_op_that_differs,
     load_vectors,
     locate_difference,
     predicted_arena_bytes,
     vectors_to_run,
 )
 from sapmcu.errors import UserError
+from sapmcu.first_difference import first_op_that_differs
 from sapmcu.ir.build import Engine
 from sapmcu.ir.firmware import FILE_NAMES
 from sapmcu.ir.run import BoardState, Fault, Measurement, Run, TestRun, VectorResult

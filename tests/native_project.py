@@ -20,6 +20,7 @@ from sapmcu.emit.native_kernels import kernel_files
 from sapmcu.emit.tflite import write_tflite
 from sapmcu.emit.vectors import emit_testdata
 from sapmcu.ir.graph import Array, Graph
+from sapmcu.ir.native import NativeProgram
 from sapmcu.ir.vectors import Vector
 from sapmcu.lower import lower_graph
 from sapmcu.pipeline import native_graph
@@ -100,10 +101,16 @@ def write_native_project(directory: Path, board: str | Board, model: str | None 
 
 
 def write_graph_project(
-    directory: Path, board: str, graph: Graph, inputs: Sequence[Sequence[Array]], patch: Mapping[str, str] | None = None
+    directory: Path,
+    board: str,
+    graph: Graph,
+    inputs: Sequence[Sequence[Array]],
+    patch: Mapping[str, str] | None = None,
+    program: NativeProgram | None = None,
 ) -> Path:
     """Write what `sapmcu convert` would; patch: what to replace in the model's C. Returns `directory`."""
-    chosen, program, model = load_board(board), lower_graph(native_graph(graph)[0]), write_tflite(graph)
+    chosen, model = load_board(board), write_tflite(graph)
+    program = program or lower_graph(native_graph(graph)[0])
     sources = {
         **emit_native(program, hashlib.sha256(model).hexdigest(), ORIGIN),
         **emit_model_table([program.name], ORIGIN),

@@ -11,14 +11,18 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from native_project import write_graph_project
+from networks_by_hand import Network
 from small_graphs import padded, residual
 
 from sapmcu.emulation import load_vectors, run_project, test_project
 from sapmcu.errors import UserError
-from sapmcu.ir.graph import Array
+from sapmcu.ir.cascade import Cascade
+from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.run import Difference
 from sapmcu.lower import lower_graph
+from sapmcu.lower.graph import lower_ops
 from sapmcu.pipeline import native_graph
+from sapmcu.plan.rows import CascadeOptions, plan_cascades
 from sapmcu.report.junit import describe_difference, render_junit
 
 BOARD = "nucleo_f446re"
@@ -80,6 +84,29 @@ def test_the_first_op_that_differs_is_found(tmp_path: Path, emulator: str) -> No
     difference = test_project(spoil(tmp_path), emulator).first_difference
     assert difference is not None and difference.op == 1
     assert (difference.vector, difference.output, difference.index) == (0, 0, 5)
+
+
+@pytest.mark.parametrize("emulator", EMULATORS)
+@pytest.mark.parametrize("by_rows", [False, True], ids=["input in memory", "input by rows"])
+def test_the_first_op_that_differs_is_found_by_rows_too(tmp_path: Path, emulator: str, by_rows: bool) -> None:
+    """A kernel that is wrong is so in a plan of whole tensors, too."""
+    graph = rows_net()
+    plan = plan_cascades(graph, lower_ops(graph), CascadeOptions(by_rows=by_rows))
+    assert any(isinstance(part, Cascade) for part in plan.parts)
+    random = np.random.default_rng(1)
+    images = [(random.integers(-128, 128, (1, 12, 12, 4), np.int8),) for _ in range(2)]
+    write_graph_project(tmp_path, BOARD, graph, images, program=lower_graph(graph, cascades=plan))
+    kernel = next((tmp_path / "firmware" / "kernels").rglob("sapmcu_depthwise_conv2d_row_s8.c"))
+    text = kernel.read_text()
+    at = text.rindex("}")
+    kernel.write_text(f"{text[:at]}    y[-1] ^= 64;\n{text[at:]}")
+    difference = test_project(tmp_path, emulator).first_difference
+    assert difference is not None and difference.op == 1
+
+
+def rows_net() -> Graph:
+    net = Network((12, 12), 4)
+    return net.graph(net.conv(net.depthwise(net.conv(net.x, 8, (3, 3))), 8))
 
 
 def test_an_op_is_counted_as_the_engine_runs_it(tmp_path: Path) -> None:
