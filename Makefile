@@ -49,7 +49,7 @@ golden: setup ## rewrite the golden files from what the code does now; read the 
 	$(BIN)/python -m sapmcu.report.supported_ops > docs/supported-ops.md
 
 docs: setup ## the documentation as a site, in site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 fuzz: setup ## mutate the reference models for as long as FUZZ_CASES says
 	SAPMCU_FUZZ_CASES=$${FUZZ_CASES:-50000} $(PYTEST) -q tests/property/test_fuzz.py
