@@ -40,6 +40,9 @@ const fits = document.querySelector("table.fits");
 const shares = () => [...fits.tBodies[0].rows].map((row) => Number(row.cells[3].dataset.value));
 fits.querySelectorAll("th")[3].querySelector("button").click();
 found.fallingShares = shares();
+const figure = document.querySelector(".card b");
+figure.textContent = "123,456,789";
+found.isCut = figure.scrollWidth > figure.clientWidth;
 found.isWide = document.documentElement.scrollWidth > innerWidth;
 document.body.replaceChildren(Object.assign(document.createElement("pre"), { textContent: JSON.stringify(found) }));
 </script>
@@ -136,4 +139,5 @@ def test_page_works_in_a_browser(page: str, tmp_path: Path, width: int) -> None:
     assert found["fallingShares"] == sorted(found["fallingShares"], reverse=True)
     assert found["fallingShares"][0] > 1 > found["fallingShares"][-1]
     assert not found["isWide"]
+    assert not found["isCut"]
     assert "error" not in found
