@@ -89,18 +89,18 @@ def allocate_tensors(graph: Graph, target: Target) -> Allocation:
 
 def persistent_bytes(graph: Graph, target: Target) -> int:
     """Allocation.tail_bytes alone: the head needn't be planned for it."""
-    replay = _prepared(graph, target)
+    replay = _prepared(graph, target, has_temporaries=False)
     replay.request_buffers()
     replay.finish()
     return replay.arena.tail_bytes
 
 
-def _prepared(graph: Graph, target: Target) -> _Replay:
-    """Up to the end of the kernels' Prepare."""
+def _prepared(graph: Graph, target: Target, *, has_temporaries: bool = True) -> _Replay:
+    """Up to the end of the kernels' Prepare. has_temporaries: they change nothing in the tail."""
     replay = _Replay(graph, target)
     replay.create_allocator()
     replay.create_nodes()
-    replay.prepare_ops()
+    replay.prepare_ops(has_temporaries=has_temporaries)
     return replay
 
 
@@ -136,14 +136,15 @@ class _Replay:
             if op_data_bytes is not None:
                 self.arena.persistent_buffer(op_data_bytes)
 
-    def prepare_ops(self) -> None:
+    def prepare_ops(self, *, has_temporaries: bool) -> None:
         """PrepareSubgraphs: each kernel's Prepare, after it room for the requests of the next."""
         requested = 0
         for index, node in enumerate(self.nodes):
             requests = self._requests(index, node)
             for request in requests:
                 if isinstance(request, Temporary):
-                    self._temporary_tensor(request.tensor)
+                    if has_temporaries:
+                        self._temporary_tensor(request.tensor)
                 elif isinstance(request, Persistent):
                     self.arena.persistent_buffer(request.size_bytes)
             sizes = tuple(request.size_bytes for request in requests if isinstance(request, Scratch))

@@ -19,7 +19,7 @@ from sapmcu.plan.arena import align
 from sapmcu.plan.tflm.allocator import persistent_bytes
 from sapmcu.plan.tflm.bands import Banding, banded, can_band, even_rows
 from sapmcu.plan.tflm.layout import plan_layout
-from sapmcu.plan.tflm.offsets import QUICK_STEPS
+from sapmcu.plan.tflm.offsets import COMPARED_STEPS, QUICK_STEPS
 from sapmcu.plan.tflm.part import part_of
 from sapmcu.plan.tflm.target import Target
 
@@ -42,6 +42,20 @@ class Run:
     head_bytes: int
     tail_bytes: int
     macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What bandings, the first ops first, need together: nearly the arena's head and tail. macs: extra ones."""
+
+    bandings: tuple[Banding, ...]
+    head_bytes: int
+    tail_bytes: int
+    macs: int
+
+    @property
+    def arena_bytes(self) -> int:
+        return self.head_bytes + self.tail_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,38 +139,55 @@ class BandSearch:
         return self.part_tails[first, last]
 
     def run(self, banding: Banding) -> Run | None:
+        """None where it can't be, or costs too many MACs."""
         if banding not in self.runs:
-            self.runs[banding] = self._run(banding)
+            made = self._cut(banding)
+            self.runs[banding] = None if made is None else self._run(banding, made)
         return self.runs[banding]
 
-    def _run(self, banding: Banding) -> Run | None:
+    def _cut(self, banding: Banding) -> Graph | None:
+        """The ops alone, in bands; None where run is."""
         if not min(banding.rows):
             return None
         part = self._part(banding.first, banding.last)
         made = banded(part, (Banding(0, banding.last - banding.first, banding.rows),))
-        if made is None:
-            return None
-        macs = graph_macs(made) - graph_macs(part)
-        if macs > self.max_extra_macs:
-            return None
-        tail = persistent_bytes(made, self.target) - self._part_tail(banding.first, banding.last)
-        return Run(banding, self._head(made), tail, macs)
+        return None if made is None or graph_macs(made) - graph_macs(part) > self.max_extra_macs else made
 
-    def estimate(self, bandings: Sequence[Banding]) -> int | None:
-        """Nearly the arena with these bandings; None where one of them can't be, or they cost too many MACs."""
+    def _run(self, banding: Banding, made: Graph) -> Run:
+        macs = graph_macs(made) - graph_macs(self._part(banding.first, banding.last))
+        return Run(banding, self._head(made), self._tail(banding, made), macs)
+
+    def _tail(self, banding: Banding, made: Graph) -> int:
+        return persistent_bytes(made, self.target) - self._part_tail(banding.first, banding.last)
+
+    def estimate(self, bandings: Sequence[Banding]) -> Estimate | None:
+        """Nearly what these bandings need, as if each were alone."""
         runs = [self.run(one) for one in bandings]
         known = [run for run in runs if run is not None]
-        if len(known) < len(runs) or sum(run.macs for run in known) > self.max_extra_macs:
+        macs = sum(run.macs for run in known)
+        if len(known) < len(runs) or macs > self.max_extra_macs:
             return None
         covered = {index for one in bandings for index in range(one.first, one.last + 1)}
         heads = [head for index, head in enumerate(self.heads) if index not in covered]
-        return max(heads + [run.head_bytes for run in known]) + self.tail_bytes + sum(run.tail_bytes for run in known)
+        tail = self.tail_bytes + sum(run.tail_bytes for run in known)
+        return Estimate(tuple(bandings), max(heads + [run.head_bytes for run in known]), tail, macs)
 
-    def combinations(self) -> list[tuple[tuple[Banding, ...], int]]:
-        """(bandings, estimated arena), the most promising first."""
-        estimates = self._estimates(list(self._useful_runs()))
+    def joint(self, alone: Estimate) -> Estimate | None:
+        """The same with the ops from the first to the last banding laid out together."""
+        first, last = alone.bandings[0].first, alone.bandings[-1].last
+        shifted = (replace(one, first=one.first - first, last=one.last - first) for one in alone.bandings)
+        made = banded(self._part(first, last), tuple(shifted))
+        if made is None:
+            return None
+        heads = [head for index, head in enumerate(self.heads) if not first <= index <= last]
+        head = plan_layout(made, self.target, may_overlap=True, steps=COMPARED_STEPS).head_bytes
+        return replace(alone, head_bytes=max([head, *heads]))
+
+    def combinations(self) -> Iterator[Estimate]:
+        """The most promising first."""
+        estimates = self._estimates(self._useful_runs())
         ranked = sorted(estimates, key=lambda bandings: (estimates[bandings], len(bandings)))
-        return [(bandings, self.tail_bytes + estimates[bandings]) for bandings in ranked[:MAX_COMBINATIONS]]
+        yield from filter(None, map(self.estimate, ranked[:MAX_COMBINATIONS]))
 
     def _estimates(self, runs: Sequence[Run]) -> dict[tuple[Banding, ...], int]:
         """Head, and what the tail has more, of the best combinations."""
@@ -185,10 +216,18 @@ class BandSearch:
         """In more and more bands, while that lowers the head. floor: lower heads don't matter."""
         lowest = region.highest_bytes
         for count in BANDS:
-            if lowest <= floor or region.estimate(count, floor) >= bound:
+            if lowest <= floor:
                 return
-            run = self.run(Banding(region.first, region.last, even_rows(region.rows, count)))
-            if run is None or run.head_bytes >= lowest:
+            if region.estimate(count, floor) >= bound:
+                continue
+            banding = Banding(region.first, region.last, even_rows(region.rows, count))
+            made = self._cut(banding)
+            if made is None:
+                return
+            if max(region.head(count), floor) + self._tail(banding, made) >= bound:
+                continue
+            run = self.runs[banding] = self._run(banding, made)
+            if run.head_bytes >= lowest:
                 return
             yield run
             lowest = run.head_bytes

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.memory import ArenaUse, Technique
-from sapmcu.plan.tflm.band_search import BandSearch
+from sapmcu.plan.tflm.band_search import BandSearch, Estimate
 from sapmcu.plan.tflm.bands import Banding, banded, even_rows
 from sapmcu.plan.tflm.layout import plan_layout, with_offsets
 from sapmcu.plan.tflm.offsets import COMPARED_STEPS, STEPS
@@ -49,8 +49,7 @@ class SramPlan:
 
     @property
     def weight(self) -> float:
-        """By which plans are compared: SRAM, and what its MACs cost."""
-        return self.arena_bytes * (1 + PRICE * self.extra_macs / max(self.macs, 1))
+        return weigh(self.arena_bytes, self.extra_macs, self.macs)
 
 
 def plan_sram(graph: Graph, target: Target, max_extra_macs: float) -> tuple[SramPlan, ...]:
@@ -88,41 +87,52 @@ def _laid_out(
 
 def _banded_plans(graph: Graph, target: Target, max_extra_macs: int, below_bytes: int) -> list[SramPlan]:
     """The best few below a size, the best last."""
-    search = BandSearch(graph, target, max_extra_macs)
-    found: dict[tuple[Banding, ...], SramPlan | None] = {}
+    kinds: dict[tuple[tuple[int, int, int], ...], Estimate] = {}
+    for one in _best_bandings(BandSearch(graph, target, max_extra_macs), graph_macs(graph), below_bytes):
+        kinds.setdefault(tuple((run.first, run.last, len(run.rows)) for run in one.bandings), one)
+    made = [
+        _laid_out(graph, target, Technique.BANDS, one.bandings, COMPARED_STEPS if number else STEPS)
+        for number, one in enumerate(list(kinds.values())[:KEPT_BANDED])
+    ]
+    better = [plan for plan in made if plan is not None and plan.weight < below_bytes]
+    better.sort(key=lambda plan: (plan.weight, plan.bandings))
+    return better[::-1]
 
-    def ranked() -> list[SramPlan]:
-        within = [plan for plan in found.values() if plan is not None and plan.extra_macs <= max_extra_macs]
-        return sorted(within, key=lambda plan: (plan.weight, plan.bandings))
 
-    def consider(candidates: Iterable[tuple[tuple[Banding, ...], int | None]]) -> None:
+def _best_bandings(search: BandSearch, macs: int, below_bytes: int) -> list[Estimate]:
+    """Those with the least weight first. macs: of the graph."""
+    found: dict[tuple[Banding, ...], Estimate] = {}
+
+    def ranked() -> list[Estimate]:
+        return sorted(found.values(), key=lambda one: (weigh(one.arena_bytes, one.macs, macs), one.bandings))
+
+    def consider(candidates: Iterable[Estimate | None]) -> None:
         """Lay out those that may beat the best one, the most promising first, until some in a row don't."""
         failed = 0
-        hopeful = [(estimate, bandings) for bandings, estimate in candidates if estimate is not None]
-        for estimate, bandings in sorted(hopeful):
-            least = min([below_bytes, *(plan.weight for plan in ranked()[:1])])
-            if failed == PATIENCE or estimate >= least + least / SLACK:
+        for one in sorted(filter(None, candidates), key=lambda one: (one.arena_bytes, one.bandings)):
+            least = min([below_bytes, *(weigh(best.arena_bytes, best.macs, macs) for best in ranked()[:1])])
+            if failed == PATIENCE or one.arena_bytes >= least + least / SLACK:
                 return
-            plan = found[bandings] = _laid_out(graph, target, Technique.BANDS, bandings, COMPARED_STEPS)
-            failed = 0 if plan is not None and plan.weight < least else failed + 1
+            joint = search.joint(one)
+            if joint is not None:
+                found[one.bandings] = joint
+            failed = 0 if joint is not None and weigh(joint.arena_bytes, joint.macs, macs) < least else failed + 1
 
     consider(search.combinations())
     best: tuple[Banding, ...] = ()
     left, tried = REFINEMENTS, set(found)
-    while left and ranked() and ranked()[0].bandings != best:
+    while left and found and ranked()[0].bandings != best:
         best = ranked()[0].bandings
         neighbours = [one for one in _neighbours(best) if one and one not in tried][:left]
         left -= len(neighbours)
         tried |= set(neighbours)
-        consider((one, search.estimate(one)) for one in neighbours)
-    kinds: dict[tuple[tuple[int, int, int], ...], SramPlan] = {}
-    for plan in ranked():
-        kinds.setdefault(tuple((one.first, one.last, len(one.rows)) for one in plan.bandings), plan)
-    kept = list(kinds.values())[:KEPT_BANDED]
-    made = [_laid_out(graph, target, Technique.BANDS, plan.bandings) for plan in kept[:1]]
-    better = [plan for plan in (*made, *kept[1:]) if plan is not None and plan.weight < below_bytes]
-    better.sort(key=lambda plan: (plan.weight, plan.bandings))
-    return better[::-1]
+        consider(map(search.estimate, neighbours))
+    return ranked()
+
+
+def weigh(arena_bytes: int, extra_macs: int, macs: int) -> float:
+    """By which plans are compared: SRAM, and what its MACs cost."""
+    return arena_bytes * (1 + PRICE * extra_macs / max(macs, 1))
 
 
 def _neighbours(bandings: Sequence[Banding]) -> Iterator[tuple[Banding, ...]]:

@@ -83,10 +83,10 @@ def test_each_plan_weighs_less_than_the_one_before(target: object) -> None:
 
 
 def test_few_bytes_are_not_bought_with_many_macs() -> None:
-    """A percent more MACs must save a quarter of a percent: 96 bytes of 33,392 are not worth 11 % more."""
+    """A percent more MACs must save a quarter of a percent: a hundred bytes of 33,300 are not worth 11 % more."""
     graph, _ = rewrite(load_tflite(reference_model("mlperf_ic_resnet_quant.tflite")))
     best = plan_sram(graph, target_for(Kernels.CMSIS_NN), 0.15)[-1]
-    assert best.arena_bytes <= 33_392
+    assert best.arena_bytes <= 33_264
     assert best.extra_macs <= 0.04 * best.macs
     assert best.weight == best.arena_bytes * (1 + 0.25 * best.extra_macs / best.macs)
 
