@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -114,7 +115,6 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     model = write_tflite(tflm.graph)
     memory = replace(plan_memory(tflm.graph, len(model), target), savings=tflm.savings)
     compared = Compared(graph, native, target, memory.model_bytes, memory.flash_bytes, tflm.savings)
-    memory = with_engines(memory, compared, progress, pareto=options.pareto)
     program, reason = plan_native(
         native, NativeWish(optimize, options.max_extra_macs, largest_arena_bytes(board), options.input_rows)
     )
@@ -122,7 +122,12 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     engines = fitting_engines(board, fit, memory, program, optimize)
     progress(f"checking {VECTORS} inputs")
     before = None if any(one.mends for one in rewrites) else write_tflite(as_read)
-    vectors, check = check_execution(before, model, tflm.graph, inputs, native, in_layout_of_file(inputs, perms))
+    with ThreadPoolExecutor(max_workers=1) as beside:  # TFLM computes in a process of its own
+        checked = beside.submit(
+            check_execution, before, model, tflm.graph, inputs, native, in_layout_of_file(inputs, perms)
+        )
+        memory = with_engines(memory, compared, progress, pareto=options.pareto)
+        vectors, check = checked.result()
     accuracy = None
     if samples is not None and not samples.is_guessed:
         progress(f"comparing int8 with float on {len(samples)} samples")
