@@ -292,7 +292,7 @@ REPORT_KEYS = {
 }  # fmt: skip
 BOARD_KEYS = {
     "name", "title", "vendor", "mcu", "core", "fpu", "dsp", "mve", "clock", "memory", "defaults", "uart", "emulator",
-    "flash_methods", "sources", "aliases",
+    "flash_methods", "sources", "aliases", "start", "reset", "boot", "choice",
 }  # fmt: skip
 
 
