@@ -28,7 +28,8 @@ from sapmcu.ir.graph import Array, DType, Graph, Op, Quantization, Tensor
 from sapmcu.ir.padding import same_padding
 from sapmcu.ir.vectors import Vector
 from sapmcu.lower.graph import lower_graph
-from sapmcu.plan.price import PRICES, Shape, call_kernel, call_shape
+from sapmcu.plan.price import PRICES
+from sapmcu.plan.price_shape import Shape, call_kernel, call_shape
 from sapmcu.reference import run_graph
 from sapmcu.run.session import Firmware, run_vectors, target_of
 

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How often a call of a kernel does what: the terms of its price.
+
+A kernel whose loops are known has exact terms; the others share terms of windows, of which a fit takes what it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sapmcu.ir.graph import Graph, Op
+from sapmcu.ir.native import Call, FunctionRef, Params
+
+PACKED = "sapmcu_packed_"
+"""Begin of the structs with a proved requantization: sapmcu/packed_conv2d.h."""
+BLOCK = 2
+"""Pixels and channels that kernels of matrix products compute at once."""
+WORD = 4
+"""Numbers that they take at once."""
+
+ROUND, SINGLE_ROUND = 8, 4
+"""Steps of four numbers, of two pixels and of one, before a loop looks whether it ends: packed_products.h."""
+PACKED_DEPTHWISE = "sapmcu_packed_depthwise_conv2d_s8_params"
+DEPTHWISE_COLUMNS, DEPTHWISE_WINDOW = 16, 3
+"""That are widened at once: packed_depthwise_conv2d.h."""
+
+Shape = Mapping[str, int]
+"""What a kernel does how often, by the names of the coefficients."""
+
+
+def call_kernel(call: Call) -> str:
+    """The kernel that a driver is given, or the function itself; with the longer requantization it is another one."""
+    names = [one.name for one in call.arguments if isinstance(one, FunctionRef)]
+    params = [one for one in call.arguments if isinstance(one, Params) and one.c_type.startswith(PACKED)]
+    is_longer = any(dict(one.fields)["shift"] for one in params)
+    return f"{names[0] if names else call.function}{' with signs' if is_longer else ''}"
+
+
+def call_shape(graph: Graph, op: Op, call: Call) -> Shape:
+    """What the call does how often."""
+    fields = _fields(call)
+    result, operand = graph.results(op)[0], graph.tensors[op.present_inputs[0]]
+    if "vectors" in fields:  # a product of matrices: its vectors are the pixels of a row
+        fields |= {
+            "out_width": fields["vectors"],
+            "kernel_width": 1,
+            "kernel_height": 1,
+            "in_channels": fields["depth"],
+        }
+    if "out_width" not in fields:
+        rows = result.elements // max(result.shape[-1], 1) if result.shape else 1
+        return {"call": 1, "results": result.elements, "operands": operand.elements, "vectors": rows}
+    if "row_words" in fields:
+        return _packed_shape(fields)
+    if any(one.c_type == PACKED_DEPTHWISE for one in call.arguments if isinstance(one, Params)):
+        return _packed_depthwise_shape(fields)
+    return _window_shape(fields)
+
+
+def _fields(call: Call) -> dict[str, int]:
+    """All numbers of the structs that a call is given."""
+    fields: dict[str, int] = {}
+    for argument in call.arguments:
+        if isinstance(argument, Params):
+            fields |= {name: value for name, value in argument.fields if isinstance(value, int)}
+    return fields
+
+
+def _window_shape(fields: Mapping[str, int]) -> Shape:
+    """Of a kernel that slides a window over rows."""
+    rows, width = fields.get("out_rows", 1), fields["out_width"]
+    height, across = fields.get("kernel_height", 3), fields.get("kernel_width", 3)
+    depth = fields.get("in_channels", fields.get("channels", 1))
+    is_planar = "out_channels" not in fields
+    channels = depth * fields.get("channel_multiplier", 1) if is_planar else fields["out_channels"]
+    weights = across * (1 if is_planar else depth)  # of a row of the window, for one output
+    words = height * -(-weights // WORD)
+    pairs, groups, pixels = width // BLOCK, -(-channels // BLOCK), rows * width
+    inside, borders = _inside(fields, width, across)
+    rest = channels % WORD
+    return {
+        "call": 1,
+        "rows": rows,
+        "pixels": pixels,
+        "outputs": pixels * channels,
+        "macs": pixels * channels * height * weights,
+        "output_rows": pixels * channels * height,
+        "output_taps": 0 if is_planar else pixels * channels * height * across,
+        "spans": pixels * height,
+        "gathered": pixels * height * across * depth,
+        "pair_blocks": rows * pairs * groups,
+        "pair_words": rows * pairs * groups * words,
+        "last_blocks": rows * (width % BLOCK) * groups,
+        "last_words": rows * (width % BLOCK) * groups * words,
+        "loose_weights": 0 if is_planar else pixels * groups * height * (weights % WORD),
+        "inside": rows * inside * height * channels * (1 if is_planar else depth),
+        "inside_taps": rows * inside * height,
+        "borders": rows * borders,
+        "quads": pixels * (channels // WORD),
+        "quad_macs": pixels * (channels // WORD) * height * weights,
+        "rest": pixels * rest,
+        "rest_macs": pixels * rest * height * weights,
+        "quads_begun": pixels * -(-channels // WORD),
+        "row_quads": rows * -(-channels // WORD),
+    }
+
+
+def _inside(fields: Mapping[str, int], width: int, across: int) -> tuple[int, int]:
+    """(columns of all windows of a row that lie in the image, windows that lie partly beside it)"""
+    pad, stride = fields.get("pad_left", 0), fields.get("stride_width", 1)
+    dilation, end = fields.get("dilation_width", 1), fields.get("in_width", width * stride)
+    counts = [
+        sum(0 <= column * stride - pad + tap * dilation < end for tap in range(across)) for column in range(width)
+    ]
+    return sum(counts), sum(count < across for count in counts)
+
+
+def _packed_shape(fields: Mapping[str, int]) -> Shape:
+    """Of products with packed filters: pixels in pairs, the first one by itself where their number is odd."""
+    rows, width, stride = fields["out_rows"], fields["out_width"], fields["stride_width"]
+    height, across, depth = fields["kernel_height"], fields["kernel_width"], fields["in_channels"]
+    steps, groups = height * fields["row_words"], -(-fields["out_channels"] // BLOCK)
+    pairs, singles = rows * (width // BLOCK), rows * (width % BLOCK)
+    columns = (width - 1) * stride + across
+    is_padded = fields["pad_left"] > 0 or columns - fields["pad_left"] > fields["in_width"]
+    is_copied = bool(fields.get("is_copied")) and is_padded
+    edges = 0 if is_copied else rows * _packed_edges(fields)
+    words = edges * height * across * -(-depth // WORD)
+    return {
+        "call": 1,
+        "rows": rows,
+        "pairs": pairs,
+        "singles": singles,
+        "widened_rows": (pairs + singles - edges) * height,
+        "widened_words": (pairs + singles - edges) * steps,
+        "edges": edges,
+        "edge_taps": edges * height * across,
+        "edge_words": words if depth % WORD == 0 else 0,
+        "edge_numbers": 0 if depth % WORD == 0 else edges * height * across * depth,
+        "copied_rows": rows * height * is_copied,
+        "copied_words": rows * height * is_copied * (columns * depth // WORD),
+        "copied_padding": rows * height * is_copied * depth * max(columns - fields["in_width"], 0),
+        "pair_blocks": pairs * groups,
+        "pair_steps": pairs * groups * steps,
+        "pair_rounds": pairs * groups * -(-steps // ROUND),
+        "single_blocks": singles * groups,
+        "single_steps": singles * groups * steps,
+        "single_rounds": singles * groups * -(-steps // SINGLE_ROUND),
+        "odd_channels": (pairs + singles) * (fields["out_channels"] % BLOCK),
+    }
+
+
+def _packed_edges(fields: Mapping[str, int]) -> int:
+    """Pairs of a row whose windows lie partly beside the image, or are too near its end to be read by words."""
+    width, stride, depth = fields["out_width"], fields["stride_width"], fields["in_channels"]
+    last = fields["in_width"] * depth - WORD * fields["row_words"]
+    edges, pixel = 0, 0
+    while pixel < width:
+        pixels = BLOCK - (width - pixel) % BLOCK
+        column = pixel * stride - fields["pad_left"]
+        edges += column < 0 or (column + (pixels - 1) * stride) * depth > last
+        pixel += pixels
+    return edges
+
+
+def _packed_depthwise_shape(fields: Mapping[str, int]) -> Shape:
+    """Of some pixels at a time, four channels deep."""
+    rows, width, stride = fields["out_rows"], fields["out_width"], fields["stride_width"]
+    most = (DEPTHWISE_COLUMNS - DEPTHWISE_WINDOW) // stride + 1
+    chunks, inside, outside = -(-width // most), 0, 0
+    for first in range(0, width, most):
+        count = (min(width - first, most) - 1) * stride + DEPTHWISE_WINDOW
+        column = first * stride - fields["pad_left"]
+        seen = min(count, fields["in_width"] - column) - max(-column, 0)
+        inside, outside = inside + seen, outside + count - seen
+    fours = -(-fields["channels"] // WORD)
+    return {
+        "call": 1,
+        "rows": rows,
+        "chunks": rows * chunks,
+        "chunk_fours": rows * chunks * fours,
+        "columns": rows * inside * fours,
+        "pixels": rows * width * fours,
+        "outside": rows * outside,
+        "loose_channels": rows * chunks * (fields["channels"] % WORD > 0),
+    }
