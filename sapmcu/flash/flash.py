@@ -59,7 +59,7 @@ class Flashed:
 def flash_project(project_dir: Path, options: FlashOptions, progress: Callable[[str], None]) -> Flashed:
     """Raises: UserError for what can't be flashed, ToolError for tools, probes and chips."""
     board = project_board(project_dir, options)
-    chosen = choose_method(board, options.method)
+    chosen = choose_method(board, options.method, needs_tool=not options.is_dry)
     built = build_project(
         project_dir, None, options.toolchain, options.prefer, tflm=options.tflm, link=options.link
     ).build
@@ -91,8 +91,11 @@ def project_board(project_dir: Path, options: FlashOptions) -> Board:
     return board
 
 
-def choose_method(board: Board, wanted: str | None) -> FlashMethod:
-    """The one that is wanted, else the board's first whose tool is there. Raises: UserError, ToolError."""
+def choose_method(board: Board, wanted: str | None, *, needs_tool: bool = True) -> FlashMethod:
+    """The one that is wanted, else the board's first whose tool is there. Raises: UserError, ToolError.
+
+    needs_tool: else the board's first where no tool is there.
+    """
     known = [one for one in board.flash_methods if one.tool == UF2 or one.tool in METHODS]
     if wanted is not None:
         known = [one for one in known if one.tool == wanted]
@@ -104,6 +107,8 @@ def choose_method(board: Board, wanted: str | None) -> FlashMethod:
             hint=f"its board file has {names}; [flash.{wanted or 'NAME'}] there adds one",
         )
     chosen = known[0] if wanted else next((one for one in known if _is_ready(one)), None)
+    if chosen is None and not needs_tool:
+        chosen = known[0]
     if chosen is None:
         error = ToolError(f"no tool that flashes {board.name} is installed", hint=METHODS[known[0].tool].tool.get)
         error.details = tuple(f"{METHODS[one.tool].tool.name}: {METHODS[one.tool].tool.get}" for one in known)
@@ -164,6 +169,8 @@ def _with_probe(job: Job, method: Method, path: Path) -> Job:
         raise _choice(failure(Kind.NO_PROBE, method.tool.name, job, method.tool.get), probes)
     if len(probes) > 1:
         raise _choice(failure(Kind.SEVERAL, method.tool.name, job, method.tool.get), probes)
+    if not probes and method.lists_all:
+        raise failure(Kind.NO_PROBE, method.tool.name, job, method.tool.get)
     return replace(job, probe=probes[0].id or None) if probes else job
 
 

@@ -41,6 +41,7 @@ def _as_it_is(job: Job) -> Job:
 @dataclass(frozen=True, slots=True)
 class Method:
     """keys: what the board file's table must have. list_probes: those that are connected; None: nobody can tell.
+    lists_all: where it lists none, there is none.
 
     verifies: whether what was written is read back. prepare: what to do to the board before, which may move its probe.
     """
@@ -51,4 +52,5 @@ class Method:
     patterns: tuple[Pattern, ...]
     list_probes: Callable[[Path], tuple[Probe, ...] | None]
     verifies: bool = True
+    lists_all: bool = False
     prepare: Callable[[Job], Job] = _as_it_is

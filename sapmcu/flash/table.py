@@ -62,6 +62,7 @@ PYOCD = Method(
         Pattern(r"mismatched byte", Kind.NOT_VERIFIED),
     ),
     _pyocd_probes,
+    lists_all=True,
 )
 
 
@@ -190,6 +191,7 @@ DFU = Method(
         Pattern(r"is not writeable|can not be erased", Kind.TOO_LARGE),
     ),
     _dfu_probes,
+    lists_all=True,
 )
 
 

@@ -241,6 +241,16 @@ def test_two_probes_are_listed_and_the_tool_never_chooses(tools: FakeTools, tmp_
     assert "0671AA00" in tools.calls[-1]
 
 
+def test_where_there_is_no_probe_the_tool_is_not_started(tools: FakeTools, tmp_path: Path) -> None:
+    tools.answer("--version", "0.36.0")
+    tools.answer("json --probes", json.dumps({"boards": []}))
+    tools.answer("--list", "dfu-util 0.11")
+    for method in ("pyocd", "dfu"):
+        with pytest.raises(ToolError, match=f"{METHODS[method].tool.name} finds no probe"):
+            flash(tmp_path, method)
+    assert len(tools.calls) == 4
+
+
 def test_usb_tells_of_probes_that_a_tool_cannot_list(
     tools: FakeTools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +304,7 @@ def test_without_any_tool_all_that_would_do_are_listed(nothing_installed: None) 
     with pytest.raises(ToolError, match="no tool that flashes nucleo_f446re is installed") as caught:
         choose_method(load_board("nucleo_f446re"), None)
     assert [line.split(":")[0] for line in caught.value.details] == ["pyocd", "openocd", "st-flash", "JLinkExe"]
+    assert choose_method(load_board("nucleo_f446re"), None, needs_tool=False).tool == "pyocd"
 
 
 def test_the_first_tool_that_is_there_is_taken(nothing_installed: None, tmp_path: Path) -> None:
