@@ -20,7 +20,7 @@ from sapmcu.ir.build import Engine, Link, Prefer
 from sapmcu.ir.firmware import QEMU, target_name
 from sapmcu.ir.run import Run, TestRun
 from sapmcu.ir.vectors import Vector
-from sapmcu.run.session import Firmware, Session, run_vectors, start, target_of, test_vectors
+from sapmcu.run.session import Firmware, Session, default_link, run_vectors, start, target_of, test_vectors
 
 HINT = "give a directory that `sapmcu convert` wrote"
 DEFAULT_EMULATOR = "unicorn"
@@ -37,12 +37,13 @@ def build_project(
 ) -> Firmware:
     """Build for an emulator, None for the board. tflm: a TFLM library, whose engine it then is; None: the native one.
 
-    link: None is semihosting for an emulator, for a board its UART where sapmcu knows how to turn it on.
+    link: None is the emulator's own, for a board its UART where sapmcu knows how to turn it on.
     Raises: UserError, ToolError.
     """
     project = load_project(project_dir / "firmware", _engine(tflm))
     if emulator is not None:
-        target = target_of(emulator, link or Link.SEMIHOSTING)
+        link = link or default_link(emulator)
+        target = target_of(emulator, link)
     else:
         has_uart = target_name(None, Link.UART) in project.targets
         target = target_name(None, link or (Link.UART if has_uart else Link.SEMIHOSTING))
@@ -70,10 +71,10 @@ def tflm_directory(engine: Engine, tflm: Path | None) -> Path | None:
     return tflm
 
 
-def default_emulator(project_dir: Path, tflm: Path | None = None, link: Link = Link.SEMIHOSTING) -> str:
+def default_emulator(project_dir: Path, tflm: Path | None = None, link: Link | None = None) -> str:
     """unicorn where it has the core and what links it to the host, else QEMU. Raises: UserError."""
     has_unicorn = load_project(project_dir / "firmware", _engine(tflm)).unicorn_cpu is not None
-    return DEFAULT_EMULATOR if has_unicorn and link is Link.SEMIHOSTING else QEMU
+    return DEFAULT_EMULATOR if has_unicorn and link is not Link.UART else QEMU
 
 
 def run_project(
@@ -84,7 +85,7 @@ def run_project(
     toolchain: str | None = None,
     prefer: Prefer = Prefer.SPEED,
     tflm: Path | None = None,
-    link: Link = Link.SEMIHOSTING,
+    link: Link | None = None,
     wait_states: int = 0,
 ) -> Run:
     """Build and run once: the first test vector, or the user's own inputs, one .npy file each.
@@ -106,7 +107,7 @@ def test_project(
     toolchain: str | None = None,
     prefer: Prefer = Prefer.SPEED,
     tflm: Path | None = None,
-    link: Link = Link.SEMIHOSTING,
+    link: Link | None = None,
 ) -> TestRun:
     """Build and run all of testdata/; the first difference says which op is the first to differ, if that can be told.
 
@@ -140,7 +141,7 @@ test_project.__test__ = False  # type: ignore[attr-defined]  # not a test of pyt
 
 @contextmanager
 def running_project(
-    project_dir: Path, emulator: str | None = None, toolchain: str | None = None, link: Link = Link.SEMIHOSTING
+    project_dir: Path, emulator: str | None = None, toolchain: str | None = None, link: Link | None = None
 ) -> Iterator[Session]:
     """The project's firmware, built and running. Raises: UserError, ToolError."""
     chosen = emulator or default_emulator(project_dir, link=link)

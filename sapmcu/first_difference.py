@@ -19,6 +19,7 @@ from sapmcu.errors import ToolError, UserError
 from sapmcu.ir.build import Prefer
 from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.vectors import Vector
+from sapmcu.run import qemu, renode, unicorn
 from sapmcu.run.protocol import Device
 from sapmcu.run.session import Firmware, start, target_of
 
@@ -104,14 +105,22 @@ def _first_in_whole_plan(rebuild: Rebuild, project_dir: Path, vector: Vector) ->
         with TemporaryDirectory() as directory:
             try:
                 _write_whole_project(Path(directory), board, project_dir, vector)
-                target = target_of(rebuild.emulator)
+                emulator = _emulator(rebuild.emulator, board)
+                target = target_of(emulator)
                 build = build_firmware(Path(directory), rebuild.toolchain, rebuild.prefer, target=target)
                 firmware = Firmware(load_project(Path(directory, "firmware")), build)
-                with start(firmware, rebuild.emulator) as session:
+                with start(firmware, emulator) as session:
                     return first_op_that_differs(session.device, Path(directory), vector)
             except (OSError, UserError, ToolError):
                 continue
     return None
+
+
+def _emulator(chosen: str, board: Board) -> str:
+    """Not Renode, which needs what convert writes of the board: the same kernels are in another."""
+    if chosen != renode.NAME:
+        return chosen
+    return unicorn.NAME if board.emulator.unicorn_cpu is not None else qemu.NAME
 
 
 def _boards(name: str) -> list[Board]:

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("sapmcu")
     group.addoption("--sapmcu-project", metavar="DIR", help="the directory that `sapmcu convert` wrote")
-    group.addoption("--sapmcu-emulator", choices=["unicorn", "qemu"], help="default: unicorn where it has the core")
+    emulators = ["unicorn", "qemu", "renode"]
+    group.addoption("--sapmcu-emulator", choices=emulators, help="default: unicorn where it has the core")
     group.addoption("--sapmcu-port", help="not an emulator: the serial port of a board that is flashed")
     group.addoption("--sapmcu-toolchain", choices=["gcc", "zig"], help="default: gcc where it is installed")
-    group.addoption("--sapmcu-link", choices=["semihosting", "uart"], default="semihosting", help="uart: in QEMU only")
+    group.addoption("--sapmcu-link", choices=["semihosting", "uart"], help="uart: in QEMU, and always in Renode")
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +44,7 @@ def sapmcu_device(request: pytest.FixtureRequest) -> Iterator[Device]:
     if project is None:
         pytest.fail("sapmcu_device needs --sapmcu-project DIR", pytrace=False)
     port = request.config.getoption("--sapmcu-port")
+    link = request.config.getoption("--sapmcu-link")
     try:
         if port is not None:
             with board_session(Path(project), SerialPort(port)) as on_board:
@@ -52,7 +54,7 @@ def sapmcu_device(request: pytest.FixtureRequest) -> Iterator[Device]:
             Path(project),
             request.config.getoption("--sapmcu-emulator"),
             request.config.getoption("--sapmcu-toolchain"),
-            Link(request.config.getoption("--sapmcu-link")),
+            link and Link(link),
         ) as session:
             yield session.device
     except UserError as error:

@@ -19,7 +19,9 @@ PROJECT = click.argument("project", type=click.Path(path_type=Path))
 TOOLCHAIN = click.option("--toolchain", type=click.Choice(["gcc", "zig"]), help="Default: gcc where it is installed.")
 PREFER = click.option("--prefer", type=click.Choice(["speed", "size"]), default="speed", show_default=True)
 EMULATOR = click.option(
-    "--emulator", type=click.Choice(["unicorn", "qemu"]), help="Default: unicorn where it has the core."
+    "--emulator",
+    type=click.Choice(["unicorn", "qemu", "renode"]),
+    help="renode: yours, on PATH or SAPMCU_RENODE. Default: unicorn where it has the core.",
 )
 LINKS = click.Choice(["semihosting", "uart"])
 BUILD_LINK = click.option(
@@ -31,9 +33,8 @@ BUILD_LINK = click.option(
 RUN_LINK = click.option(
     "--link",
     type=LINKS,
-    default="semihosting",
-    show_default=True,
-    help="How the host reaches the firmware. uart: a serial port, in QEMU, by the code that boards run.",
+    help="How the host reaches the firmware. uart: a serial port, in QEMU or Renode, by the code that boards run. "
+    "Default: semihosting, in Renode uart.",
 )
 ENGINE = click.option("--engine", type=click.Choice(["native", "tflm"]), default="native", show_default=True)
 TFLM = click.option(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""firmware/ and testdata/ of all engines that a model fits with: what they share is one file."""
+"""firmware/, testdata/ and renode/ of all engines that a model fits with: what they share is one file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sapmcu.emit.native_project import emit_native_project
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.project import emit_project
 from sapmcu.emit.readme import emit_readme
+from sapmcu.emit.renode import emit_renode
 from sapmcu.emit.vectors import embedded
 from sapmcu.ir.build import Engine
 from sapmcu.ir.graph import Graph
@@ -46,4 +47,5 @@ def emit_firmware(what: Deployment, tflm_arena_bytes: int | None, program: Nativ
         assert all(files.get(path, data) == data for path, data in native.items()), "the engines' files collide"
         files |= native
     readme = emit_readme(what.graph.name, what.board, arenas, len(embedded(what.vectors)), what.origin)
-    return {**files, "firmware/README.md": readme}
+    renode = emit_renode(what.board, what.graph.name, next(one for one in Engine if one in arenas), what.origin)
+    return {**files, **renode, "firmware/README.md": readme}

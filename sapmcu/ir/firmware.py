@@ -12,6 +12,7 @@ from sapmcu.ir.build import Engine, Link
 FILE_NAMES: Mapping[Engine, str] = {Engine.NATIVE: "build.json", Engine.TFLM: "tflm.json"}
 SCHEMA = 1
 QEMU = "qemu"
+RENODE = "renode"
 
 
 def target_name(emulator: str | None, link: Link) -> str:

@@ -185,6 +185,8 @@ class Device:
         self._takes_rows: bool | None = None
         self.stray_replies = 0
         """Replies that answer nothing that was still asked: late ones, or a request that reached the device twice."""
+        self.calls = 0
+        """How often the device called the model for the last invoke: once, or once a row."""
 
     def identify(self) -> Identity:
         """Raises: DeviceError."""
@@ -220,6 +222,7 @@ class Device:
     def run(self, ops: int = ALL_OPS) -> None:
         """Invoke the model, or only its first ops. Raises: DeviceError."""
         self._ask(Command.RUN, struct.pack("<I", ops), tries=1)
+        self.calls = 1
 
     def next_row(self) -> tuple[int, int, int] | None:
         """Run up to the next row of an input: (input, offset, length); None where the outputs are there.
@@ -227,6 +230,7 @@ class Device:
         Raises: DeviceError, of status UNSUPPORTED where all inputs come whole.
         """
         index, offset, length = _numbers(self._ask(Command.NEXT_ROW, tries=1), 3)
+        self.calls += 1
         return None if index == NO_ROW else (index, offset, length)
 
     def takes_rows(self) -> bool:
@@ -244,6 +248,7 @@ class Device:
     def run_by_rows(self, inputs: Sequence[bytes]) -> None:
         """Invoke the model, whose rows are written as it asks for them. Raises: DeviceError."""
         self.run()  # begins again
+        self.calls = 0
         while (wanted := self.next_row()) is not None:
             index, offset, length = wanted
             part = inputs[index][offset : offset + length]

@@ -7,17 +7,18 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sapmcu.errors import UserError
 from sapmcu.ir.build import Build, Link
 from sapmcu.ir.firmware import FirmwareProject, target_name
 from sapmcu.ir.run import Difference, Identity, Measurement, Run, TestRun, VectorResult
 from sapmcu.ir.vectors import Vector
-from sapmcu.run import qemu, unicorn
+from sapmcu.run import qemu, renode, unicorn
 from sapmcu.run.protocol import Device
 
-EMULATORS = (unicorn.NAME, qemu.NAME)
-Session = unicorn.UnicornSession | qemu.QemuSession
+EMULATORS = (unicorn.NAME, qemu.NAME, renode.NAME)
+Session = unicorn.UnicornSession | qemu.QemuSession | renode.RenodeSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,24 @@ class Firmware:
     project: FirmwareProject
     build: Build
 
+    @property
+    def directory(self) -> Path:
+        """What `sapmcu convert` wrote: the ELF file lies in build/NAME/ of it."""
+        return self.build.elf.parents[2]
+
 
 def target_of(emulator: str, link: Link = Link.SEMIHOSTING) -> str:
     """The target that a firmware for this emulator is built for. Raises: UserError."""
     if emulator == unicorn.NAME and link is Link.UART:
         raise UserError("unicorn models no UART", hint="use --emulator qemu, or --link semihosting")
+    if emulator == renode.NAME and link is Link.SEMIHOSTING:
+        raise UserError("in Renode the host reaches the firmware through its UART", hint="use --link uart")
     return target_name(emulator, link)
+
+
+def default_link(emulator: str) -> Link:
+    """How the host reaches a firmware in this emulator unless the user says otherwise."""
+    return Link.UART if emulator == renode.NAME else Link.SEMIHOSTING
 
 
 @contextmanager
@@ -40,6 +53,8 @@ def start(firmware: Firmware, emulator: str, wait_states: int = 0) -> Iterator[S
     """A running firmware. wait_states: of flash, for estimates of cycles. Raises: UserError, ToolError."""
     if emulator == unicorn.NAME:
         session: Session = unicorn.UnicornSession(firmware.build.elf, firmware.project, wait_states=wait_states)
+    elif emulator == renode.NAME:
+        session = renode.RenodeSession(firmware.build.elf, firmware.project, firmware.directory / "renode")
     else:
         link = firmware.project.targets[firmware.build.target].link
         session = qemu.start_qemu(firmware.build.elf, firmware.project, link)
