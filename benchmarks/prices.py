@@ -233,7 +233,7 @@ def measure(cases: Sequence[Case], board_name: str) -> Iterator[tuple[str, Sampl
     arrays = [random.integers(LOW, HIGH, tensors[name].shape).astype(np.int8) for name in inputs]
     values = run_graph(graph, arrays)
     vector = Vector(tuple(one.tobytes() for one in arrays), tuple(values[name].tobytes() for name in graph.outputs))
-    program = lower_graph(graph)
+    program = lower_graph(graph, twins=board.twins)
     files = emit_native_project(graph, write_tflite(graph), board, [vector], Origin("0", "make prices"), program)
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "firmware"

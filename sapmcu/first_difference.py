@@ -18,6 +18,7 @@ from sapmcu.emit.origin import Origin
 from sapmcu.errors import ToolError, UserError
 from sapmcu.ir.build import Prefer
 from sapmcu.ir.graph import Array, Graph
+from sapmcu.ir.native import ArenaPlan
 from sapmcu.ir.vectors import Vector
 from sapmcu.run import qemu, renode, unicorn
 from sapmcu.run.protocol import Device
@@ -52,7 +53,6 @@ def first_op_that_differs(device: Device, project_dir: Path, vector: Vector) -> 
     None where nothing can be compared: the firmware is of another model than project_dir/model.tflite, or can't stop
     behind an op, or its plan isn't that of whole tensors, or the reference lacks an op. Raises: DeviceError.
     """
-    from sapmcu.lower.graph import lower_graph
     from sapmcu.reference import run_graph
 
     if not _has_whole_plan(device, project_dir):
@@ -62,7 +62,7 @@ def first_op_that_differs(device: Device, project_dir: Path, vector: Vector) -> 
         values = run_graph(graph, _arrays(graph, vector))
     except UserError:
         return None
-    plan = lower_graph(graph).plan
+    plan = _whole_plan(graph, project_dir)
     for index, op in enumerate(graph.ops):
         for number, data in enumerate(vector.inputs):
             device.write_input(number, data)
@@ -85,13 +85,18 @@ def _graph(project_dir: Path) -> Graph:
     return graph
 
 
-def _has_whole_plan(device: Device, project_dir: Path) -> bool:
+def _whole_plan(graph: Graph, project_dir: Path) -> ArenaPlan:
+    """For the kernels that the project has. Raises: UserError."""
     from sapmcu.lower.graph import lower_graph
 
+    return lower_graph(graph, twins=load_project(project_dir / "firmware").twins).plan
+
+
+def _has_whole_plan(device: Device, project_dir: Path) -> bool:
     try:
         model = (project_dir / "model.tflite").read_bytes()
         graph = _graph(project_dir)
-        arena_bytes = lower_graph(graph).plan.arena_bytes
+        arena_bytes = _whole_plan(graph, project_dir).arena_bytes
     except (OSError, UserError):
         return False
     identity = device.identify()

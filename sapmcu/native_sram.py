@@ -12,7 +12,8 @@ from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.memory import Optimize
 from sapmcu.ir.native import NativeProgram
-from sapmcu.lower.graph import lower_graph
+from sapmcu.ir.twins import Twins
+from sapmcu.lower.graph import lower_graph, lower_ops
 from sapmcu.plan.rows import CascadeOptions, plan_cascades
 
 MAX_EXTRA_MACS_TO_FIT = 1.0
@@ -21,12 +22,16 @@ MAX_EXTRA_MACS_TO_FIT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class NativeWish:
-    """max_extra_macs: None for the default. room_bytes: for the arena on the board. by_rows: how inputs come."""
+    """max_extra_macs: None for the default. room_bytes: for the arena on the board. by_rows: how inputs come.
+
+    twins: of the board's kernels.
+    """
 
     optimize: Optimize
     max_extra_macs: float | None
     room_bytes: int
     by_rows: bool = False
+    twins: Twins = Twins.NONE
 
 
 def plan_native(graph: Graph, wish: NativeWish) -> tuple[NativeProgram | None, str]:
@@ -36,15 +41,15 @@ def plan_native(graph: Graph, wish: NativeWish) -> tuple[NativeProgram | None, s
     Inputs by rows need a plan by rows in any case.
     """
     try:
-        whole = lower_graph(graph)
+        whole = lower_graph(graph, twins=wish.twins)
     except UserError as error:
         return None, error.message
     if not graph.ops or not (wish.by_rows or _is_sought(whole, wish)):
         return whole, ""
-    plan = plan_cascades(graph, whole.steps, _options(wish))
+    plan = plan_cascades(graph, lower_ops(graph, twins=wish.twins), _options(wish))
     if not wish.by_rows and plan.arena_bytes >= whole.plan.arena_bytes:
         return whole, ""
-    return lower_graph(graph, cascades=plan), ""
+    return lower_graph(graph, twins=wish.twins, cascades=plan), ""
 
 
 def _is_sought(whole: NativeProgram, wish: NativeWish) -> bool:
@@ -61,19 +66,19 @@ def _options(wish: NativeWish) -> CascadeOptions:
 
 
 def native_arena(
-    program: NativeProgram, graph: Graph, file_order: Graph, *, is_order_best: bool, by_rows: bool = False
+    program: NativeProgram, graph: Graph, file_order: Graph, *, is_order_best: bool, wish: NativeWish
 ) -> NativeArena:
     """What a report says of the program. file_order: the graph with its ops as the file has them."""
     plan, cascades = program.plan, program.cascades
-    whole_bytes = plan.arena_bytes if cascades is None else lower_graph(graph).plan.arena_bytes
+    whole_bytes = plan.arena_bytes if cascades is None else lower_graph(graph, twins=wish.twins).plan.arena_bytes
     is_reordered = file_order.ops != graph.ops
     return NativeArena(
         arena_bytes=plan.arena_bytes,
         bound_bytes=plan.bound_bytes,
         whole_ops_bytes=whole_bytes,
-        file_order_bytes=lower_graph(file_order).plan.arena_bytes if is_reordered else whole_bytes,
+        file_order_bytes=lower_graph(file_order, twins=wish.twins).plan.arena_bytes if is_reordered else whole_bytes,
         is_order_best=is_order_best,
-        is_by_rows=by_rows,
+        is_by_rows=wish.by_rows,
         cascaded_ops=() if cascades is None else tuple(one.ops for one in cascades.parts if isinstance(one, Cascade)),
         extra_macs=0 if cascades is None else cascades.macs - graph_macs(graph),
     )

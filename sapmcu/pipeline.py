@@ -115,9 +115,10 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     model = write_tflite(tflm.graph)
     memory = replace(plan_memory(tflm.graph, len(model), target), savings=tflm.savings)
     compared = Compared(graph, native, target, memory.model_bytes, memory.flash_bytes, tflm.savings)
-    program, reason = plan_native(
-        native, NativeWish(optimize, options.max_extra_macs, largest_arena_bytes(board), options.input_rows)
+    native_wish = NativeWish(
+        optimize, options.max_extra_macs, largest_arena_bytes(board), options.input_rows, twins=board.twins
     )
+    program, reason = plan_native(native, native_wish)
     fit = board_fit(board, memory)
     engines = fitting_engines(board, fit, memory, program, optimize)
     progress(f"checking {VECTORS} inputs")
@@ -163,7 +164,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         check=check,
         accuracy=accuracy,
         engines=engines,
-        native=native_facts(program, native, in_file_order, is_order_best, options.input_rows),
+        native=native_facts(program, native, in_file_order, is_order_best, native_wish),
         native_ops=() if program is None else price_ops(native, program.steps, board.core),
         warnings=(*warnings(samples, graph, memory), *tflm.warnings, *engine_warnings(engines, fit, memory, reason)),
         files=tuple(sorted([*files, "report.html", "report.json"])),
@@ -178,13 +179,13 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
 
 
 def native_facts(
-    program: NativeProgram | None, graph: Graph, in_file_order: Graph, is_order_best: bool, by_rows: bool
+    program: NativeProgram | None, graph: Graph, in_file_order: Graph, is_order_best: bool, wish: NativeWish
 ) -> NativeArena | None:
     """What the report says of the native engine's program, which is of `graph`."""
     if program is None:
         return None
     file_order, _ = run_passes(in_file_order, NATIVE_PASSES)
-    return native_arena(program, graph, file_order, is_order_best=is_order_best, by_rows=by_rows)
+    return native_arena(program, graph, file_order, is_order_best=is_order_best, wish=wish)
 
 
 def fitting_engines(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from sapmcu.build.project import load_project
 from sapmcu.errors import UserError
 from sapmcu.frontends.tflite import read_tflite
 from sapmcu.ir.run import Run, run_place
@@ -31,7 +32,8 @@ def op_speeds(project_dir: Path, run: Run) -> tuple[OpSpeed, ...]:
     graph, *_ = native_graph(read_tflite(model, path.stem, str(path)))
     if hashlib.sha256(model).hexdigest() != run.identity.sha256 or len(by_op) > len(graph.ops):
         raise UserError(f"{path} is not the model of the firmware", hint="convert again")
-    prices = price_ops(graph, lower_graph(graph).steps, run.identity.core)
+    twins = load_project(project_dir / "firmware").twins
+    prices = price_ops(graph, lower_graph(graph, twins=twins).steps, run.identity.core)
     cycles = run.measurement.estimated_cycles_by_op
     return tuple(
         OpSpeed(

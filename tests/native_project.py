@@ -110,7 +110,7 @@ def write_graph_project(
 ) -> Path:
     """Write what `sapmcu convert` would; patch: what to replace in the model's C. Returns `directory`."""
     chosen, model = load_board(board), write_tflite(graph)
-    program = program or lower_graph(native_graph(graph)[0])
+    program = program or lower_graph(native_graph(graph)[0], twins=chosen.twins)
     sources = {
         **emit_native(program, hashlib.sha256(model).hexdigest(), ORIGIN),
         **emit_model_table([program.name], ORIGIN),

@@ -82,7 +82,7 @@ def network_firmware(
     program: NativeProgram | None = None,
 ) -> Firmware:
     """What `sapmcu convert` and `sapmcu build` make of it; program: the graph with a plan of its own."""
-    program = program or lower_graph(native_graph(network.graph)[0])
+    program = program or lower_graph(native_graph(network.graph)[0], twins=load_board(board).twins)
     files = emit_native_project(network.graph, network.model, load_board(board), network.vectors[:1], ORIGIN, program)
     write_files(directory, files)
     build = build_firmware(directory, toolchain, target=target_of(emulator))

@@ -33,7 +33,7 @@ def emit_native_project(
     Raises: UserError for ops that the native engine can't run, and where the arena has no place on the board.
     """
     verify_vectors(graph, vectors)
-    program = program or lower_graph(graph)
+    program = program or lower_graph(graph, twins=board.twins)
     sources = {
         **emit_native(program, hashlib.sha256(model).hexdigest(), origin),
         **emit_model_table([program.name], origin),

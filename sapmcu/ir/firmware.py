@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from sapmcu.ir.build import Engine, Link
+from sapmcu.ir.twins import Twins
 
 FILE_NAMES: Mapping[Engine, str] = {Engine.NATIVE: "build.json", Engine.TFLM: "tflm.json"}
 SCHEMA = 1
@@ -73,6 +74,11 @@ class FirmwareProject:
     defines: tuple[str, ...]
     linker_script: str
     targets: Mapping[str, FirmwareTarget]
+
+    @property
+    def twins(self) -> Twins:
+        """For which a model was lowered: packed filters are for DSP."""
+        return Twins.DSP if any("/sapmcu_packed_" in path for path in self.sources) else Twins.NONE
 
     def to_json(self) -> bytes:
         """The bytes of the file, the same for the same project."""

@@ -14,6 +14,8 @@ from sapmcu.ir.graph import DType, Graph, Op, Tensor
 from sapmcu.ir.native import ArenaPlan, Constant, Lowered, NativeProgram, Params, Step
 from sapmcu.ir.parts import part_data, pointed_to
 from sapmcu.ir.tflite import op_code
+from sapmcu.ir.twins import Twins
+from sapmcu.lower.packing import SMALL_BYTES, pack, with_scratch_on_stack
 from sapmcu.lower.table import LOWER, LoweringError
 from sapmcu.plan.live import live_bytes
 from sapmcu.plan.native import plan_arena
@@ -23,20 +25,23 @@ from sapmcu.plan.tflm.buffers import OFFLINE_METADATA
 HINT = "--engine tflm runs it"
 
 
-def lower_graph(graph: Graph, *, is_each_kept: bool = False, cascades: CascadePlan | None = None) -> NativeProgram:
-    """is_each_kept: for debugging, give each tensor memory of its own, so that all can be read after a run.
+def lower_graph(
+    graph: Graph, *, twins: Twins = Twins.NONE, is_each_kept: bool = False, cascades: CascadePlan | None = None
+) -> NativeProgram:
+    """twins: of the core that runs it; those for DSP take packed filters. is_each_kept: for debugging, give
+    each tensor memory of its own, so that all can be read after a run.
 
     cascades: a plan for this graph, of the forms that lower_ops gives it; without one all ops run whole.
 
     Raises: UserError with every op that the native engine can't run.
     """
     _check_interface(graph)
-    steps = lower_ops(graph)
-    constants, params = _name_data(steps, range(len(steps)) if cascades is None else cascades.parts)
+    steps = lower_ops(graph, twins=twins)
     if cascades is None:
-        plan = plan_arena(graph, steps, is_each_kept=is_each_kept)
+        steps, plan = _plan_whole(graph, steps, is_each_kept=is_each_kept)
     else:
         plan = _tensors_together(graph, steps, cascades)
+    constants, params = _name_data(steps, range(len(steps)) if cascades is None else cascades.parts)
     return NativeProgram(
         name=graph.name,
         constants=constants,
@@ -47,6 +52,17 @@ def lower_graph(graph: Graph, *, is_each_kept: bool = False, cascades: CascadePl
         outputs=tuple(graph.tensors[name] for name in graph.outputs),
         cascades=cascades,
     )
+
+
+def _plan_whole(graph: Graph, steps: tuple[Step, ...], *, is_each_kept: bool) -> tuple[tuple[Step, ...], ArenaPlan]:
+    """Scratch lies in the arena; on the stack where that makes the arena smaller by as much as it takes."""
+    plan = plan_arena(graph, steps, is_each_kept=is_each_kept)
+    on_stack = tuple(replace(step, lowered=with_scratch_on_stack(step.lowered)) for step in steps)
+    if on_stack == steps:
+        return steps, plan
+    without = plan_arena(graph, on_stack, is_each_kept=is_each_kept)
+    is_smaller = without.arena_bytes + SMALL_BYTES <= plan.arena_bytes
+    return (on_stack, without) if is_smaller else (steps, plan)
 
 
 def _tensors_together(graph: Graph, steps: Sequence[Step], cascades: CascadePlan) -> ArenaPlan:
@@ -76,7 +92,7 @@ def _check_interface(graph: Graph) -> None:
             raise UserError(f"the output {name} of {graph.name} is a constant", hint="remove it from the model")
 
 
-def lower_ops(graph: Graph) -> tuple[Step, ...]:
+def lower_ops(graph: Graph, *, twins: Twins = Twins.NONE) -> tuple[Step, ...]:
     """What each op becomes. Raises: UserError with every op that the native engine can't run."""
     steps = []
     violations = []
@@ -86,7 +102,7 @@ def lower_ops(graph: Graph) -> tuple[Step, ...]:
         except LoweringError as error:
             violations.append(f"op {index} {op_code(op)} ({op.name}): {error}")
             continue
-        steps.append(Step(index, describe(graph, index, op), lowered))
+        steps.append(Step(index, describe(graph, index, op), pack(lowered) if twins is Twins.DSP else lowered))
     if violations:
         raise UserError(violations[0], hint=HINT, details=violations[1:])
     return tuple(steps)

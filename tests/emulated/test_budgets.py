@@ -77,7 +77,7 @@ MAX_OF = {
     (RESNET, WHOLE): {"instructions": 29_800_000, "arena_bytes": 49_152},
     (KWS, WHOLE): {"instructions": 7_700_000, "arena_bytes": 16_000},
     (SPEECH, WHOLE): {"instructions": 1_500_000},
-    (PERSON, WHOLE): {"instructions": 22_900_000, "arena_bytes": 52_992},
+    (PERSON, WHOLE): {"instructions": 22_900_000, "arena_bytes": 55_296},
     (RESNET, BY_ROWS): {"arena_bytes": 15_900},
     (KWS, BY_ROWS): {"arena_bytes": 5_000},
     (PERSON, BY_ROWS): {"arena_bytes": 13_900},
@@ -92,7 +92,7 @@ MAX_INSTRUCTIONS = {
     (KWS, M55): 1_810_000,
 }
 """On other cores. Source: TFLM there, with CMSIS-NN's kernels for MVE."""
-GROWTH_BY_ROWS = 0.05
+GROWTH_BY_ROWS = 0.1
 """Of instructions over those of whole ops, at the same MACs."""
 
 
@@ -133,7 +133,7 @@ def measure(directory: Path, row: Row) -> tuple[Build, Figures]:
     network = load_network(name)
     program = None
     if plan != WHOLE:
-        wish = NativeWish(Optimize.SRAM, None, 0, by_rows=plan == INPUT_ROWS)
+        wish = NativeWish(Optimize.SRAM, None, 0, by_rows=plan == INPUT_ROWS, twins=load_board(board).twins)
         program, _ = plan_native(native_graph(network.graph)[0], wish)
     emulator = "qemu" if board == M55 else "unicorn"
     firmware = network_firmware(directory, network, board, emulator, "gcc", program)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from networks import NETWORKS, Network, has_room, load_network, network_firmware
 
+from sapmcu.ir.twins import Twins
 from sapmcu.lower import lower_graph
 from sapmcu.reference import run_graph
 from sapmcu.run.session import Session, first_difference, invoke, start
@@ -60,17 +61,17 @@ def test_firmware_gives_the_bytes_of_tflm(tmp_path: Path, name: str, emulator: s
         identity = session.device.identify()
         assert (identity.model, identity.core) == (network.graph.name, BOARDS[emulator, board][0])
         if (emulator, board, toolchain) in EACH_OP:
-            assert_each_op_equal(session, network)
+            assert_each_op_equal(session, network, twins=firmware.project.twins)
         for number, vector in enumerate(network.vectors):
             got = invoke(session.device, identity, vector)
             assert got == vector.outputs, first_difference(number, vector, got)
 
 
-def assert_each_op_equal(session: Session, network: Network) -> None:
+def assert_each_op_equal(session: Session, network: Network, *, twins: Twins) -> None:
     """Stop behind each op and compare its results with the reference's; a smooth input, as pictures are."""
     graph, device = network.graph, session.device
     values = run_graph(graph, network.inputs[1])
-    offsets = lower_graph(graph).plan.offset_bytes
+    offsets = lower_graph(graph, twins=twins).plan.offset_bytes
     for index, op in enumerate(graph.ops):
         for number, data in enumerate(network.vectors[1].inputs):
             device.write_input(number, data)

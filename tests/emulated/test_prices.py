@@ -11,6 +11,7 @@ from command import sapmcu
 from networks import load_network, network_firmware
 from reference_models import reference_model
 
+from sapmcu.boards.board import load_board
 from sapmcu.lower.graph import lower_graph
 from sapmcu.pipeline import native_graph
 from sapmcu.plan.price import PRICED_AS, PRICES, kernel_price, price_ops
@@ -36,7 +37,7 @@ def test_prices_are_what_ops_take(tmp_path: Path, name: str, board: str) -> None
     measured = run.measurement.instructions_by_op
     assert measured is not None
     graph, *_ = native_graph(network.graph)
-    prices = price_ops(graph, lower_graph(graph).steps, run.identity.core)
+    prices = price_ops(graph, lower_graph(graph, twins=load_board(board).twins).steps, run.identity.core)
     wrong = {
         f"op {price.index} {price.type}, {price.kernels}": (price.instructions, took)
         for price, took in zip(prices, measured, strict=True)

@@ -19,6 +19,7 @@ from sapmcu.errors import UserError
 from sapmcu.ir.cascade import Cascade
 from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.run import Difference
+from sapmcu.ir.twins import Twins
 from sapmcu.lower import lower_graph
 from sapmcu.lower.graph import lower_ops
 from sapmcu.pipeline import native_graph
@@ -41,7 +42,7 @@ def project(directory: Path, patch: dict[str, str] | None = None) -> Path:
 
 def spoil(directory: Path) -> Path:
     """A firmware whose op 1 gives a wrong byte."""
-    offset = lower_graph(residual()).plan.offset_bytes["b"]
+    offset = lower_graph(residual(), twins=Twins.DSP).plan.offset_bytes["b"]
     wrong = f"((volatile char *)sapmcu_residual_model.arena)[{offset + 5}] ^= 16; END_OP(1);"
     return project(directory, {"END_OP(1);": wrong})
 
@@ -53,7 +54,7 @@ def test_run_gives_the_expected_bytes_and_the_figures(tmp_path: Path, emulator: 
     assert run.outputs == (load_vectors(tmp_path)[0].outputs,)
     assert run.measurement.instructions is not None
     assert 0 < run.stack_bytes < 1024 and run.code_bytes < 16384 and run.static_bytes == 8
-    assert run.arena_bytes == lower_graph(residual()).plan.arena_bytes
+    assert run.arena_bytes == lower_graph(residual(), twins=Twins.DSP).plan.arena_bytes
 
 
 def test_run_takes_the_users_inputs(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def rows_net() -> Graph:
 def test_an_op_is_counted_as_the_engine_runs_it(tmp_path: Path) -> None:
     """Its graph has no PAD, which model.tflite has."""
     graph = padded()
-    offset = lower_graph(native_graph(graph)[0]).plan.offset_bytes["b"]
+    offset = lower_graph(native_graph(graph)[0], twins=Twins.DSP).plan.offset_bytes["b"]
     wrong = f"((volatile char *)sapmcu_padded_model.arena)[{offset}] ^= 16; END_OP(0);"
     random = np.random.default_rng(1)
     images = [(random.integers(-128, 128, (1, 6, 6, 2), np.int8),)]

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 from native.machines import Machine
-from native.other_ops import run_batch_mat_mul, run_binary, run_fully_connected
+from native.other_ops import run_batch_mat_mul, run_binary, run_fully_connected, weighted_params
 from native.spatial_ops import run_conv, run_depthwise, run_pool, run_transpose_conv
 from single_op import constant, graph_of, tensor
 from strategies import (
@@ -189,3 +189,7 @@ def assert_binary_equals_reference(machine: Machine, graph: Graph, generator: np
     places = ["", *(name for name in "xy" if graph.tensors[name].shape == graph.tensors["z"].shape)]
     for place in places:
         np.testing.assert_array_equal(run_binary(machine, graph, values, place), expected, err_msg=place)
+    if (weighted := weighted_params(graph)) is not None:
+        for place in places:
+            got = run_binary(machine, graph, values, place, weighted)
+            np.testing.assert_array_equal(got, expected, err_msg=f"weighted {place}")

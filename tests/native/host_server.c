@@ -8,6 +8,8 @@
 #include "sapmcu/depthwise_conv2d.h"
 #include "sapmcu/fully_connected.h"
 #include "sapmcu/mat_mul.h"
+#include "sapmcu/packed_conv2d.h"
+#include "sapmcu/packed_depthwise_conv2d.h"
 #include "sapmcu/pool2d.h"
 #include "sapmcu/transpose_conv2d.h"
 

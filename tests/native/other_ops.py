@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import numpy as np
 from native.machines import Machine
@@ -14,6 +15,7 @@ from sapmcu.ir import ops
 from sapmcu.ir.factors import product_factor, quotient_factor, squared_difference_factors, sum_factors
 from sapmcu.ir.graph import Array, Graph, Op, Tensor
 from sapmcu.ir.ops import BatchMatMul, FullyConnected, Range
+from sapmcu.lower.weighted_sum import find_weighted_sum
 from sapmcu.reference.convolution import channel_factors
 from sapmcu.reference.fixed_point import quantize_multiplier
 
@@ -169,8 +171,21 @@ BINARY = {
 }
 
 
-def run_binary(machine: Machine, graph: Graph, values: Sequence[Array], in_place: str = "") -> Array:
-    """in_place: the operand whose bytes the result takes."""
+def weighted_params(graph: Graph) -> Params | None:
+    """Of the same sum as a weighted one; None where it is no sum, or no weights give it."""
+    op = graph.ops[0]
+    params = binary_params(op, *(graph.tensors[name] for name in "xyz"))
+    if not isinstance(op, ops.Add | ops.Sub) or params is None or op.activation != INT8:
+        return None
+    numbers = {name: value for name, value in params.fields.items() if isinstance(value, int)}
+    found = find_weighted_sum(numbers, 1 if isinstance(op, ops.Add) else -1)
+    return None if found is None else Params("sapmcu_weighted_sum_s8_params", asdict(found))
+
+
+def run_binary(
+    machine: Machine, graph: Graph, values: Sequence[Array], in_place: str = "", weighted: Params | None = None
+) -> Array:
+    """in_place: the operand whose bytes the result takes. weighted: the sum's factors, for that kernel."""
     op = graph.ops[0]
     x, y, z = (graph.tensors[name] for name in "xyz")
     sizes = {name: _padded(one.shape, max(1, len(z.shape))) for name, one in (("x", x), ("y", y), ("z", z))}
@@ -184,9 +199,9 @@ def run_binary(machine: Machine, graph: Graph, values: Sequence[Array], in_place
     machine.reset()
     addresses = {name: machine.allocate(value.tobytes()) for name, value in zip("xy", values, strict=True)}
     result = addresses[in_place] if in_place else _result(machine, z)
-    params = binary_params(op, x, y, z)
+    params = weighted or binary_params(op, x, y, z)
     params_address = 0 if params is None else place(machine, params)
-    kernel = machine.function(BINARY[type(op)])
+    kernel = machine.function("sapmcu_weighted_sum_s8" if weighted else BINARY[type(op)])
     machine.call(
         "sapmcu_run_binary", place(machine, geometry), kernel, params_address, addresses["x"], addresses["y"], result
     )

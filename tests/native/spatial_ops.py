@@ -55,6 +55,7 @@ def run_images(
     y: Tensor,
     geometry: tuple[int, int, int, int],
     zero_row: Array | None = None,
+    scratch_bytes: int = 0,
 ) -> Array:
     """geometry: window, stride, dilation, pad_top of rows. Rows lie apart, each image in buffers of its own."""
     window, stride, dilation, pad_top = geometry
@@ -77,7 +78,8 @@ def run_images(
         blank = _apart(np.zeros((y.shape[1], out_bytes), np.int8))
         result = machine.allocate(blank)
         shape_of_rows, kernel_params = place(machine, Params("sapmcu_rows", rows)), place(machine, params)
-        machine.call(driver, shape_of_rows, machine.function(kernel), kernel_params, source, result, 0)
+        scratch = machine.allocate(bytes(scratch_bytes), 4) if scratch_bytes else 0
+        machine.call(driver, shape_of_rows, machine.function(kernel), kernel_params, source, result, scratch)
         written = np.frombuffer(machine.read(result, len(blank)) + GAP, np.int8).reshape(y.shape[1], -1)
         assert written[:, out_bytes:].tobytes() == GAP * y.shape[1], "written between rows"
         images.append(written[:, :out_bytes])

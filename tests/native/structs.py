@@ -23,6 +23,11 @@ STRUCTS: Mapping[str, str] = {
     "sapmcu_depthwise_conv2d_s8_params": """
         P:filter P:bias P:multiplier P:shift P:zero_row H:in_width H:in_channels H:out_width H:channel_multiplier
         H:kernel_height H:kernel_width H:stride_width H:dilation_width H:pad_left b:y_zero_point b:low b:high""",
+    "sapmcu_packed_conv2d_s8_params": """
+        P:filter P:zero_row H:in_width H:in_channels H:out_width H:out_channels H:kernel_height H:kernel_width
+        H:stride_width H:pad_left H:row_words B:shift b:low b:high B:is_copied""",
+    "sapmcu_packed_depthwise_conv2d_s8_params": """
+        P:filter H:in_width H:channels H:out_width H:stride_width H:pad_left b:x_zero_point B:shift b:low b:high""",
     "sapmcu_transpose_conv2d_s8_params": """
         P:filter P:bias P:multiplier P:shift H:in_width H:in_channels H:out_width H:out_channels H:kernel_height
         H:kernel_width H:stride_width H:pad_left b:x_zero_point b:y_zero_point b:low b:high""",
@@ -40,6 +45,7 @@ STRUCTS: Mapping[str, str] = {
     "sapmcu_sum_s8_params": """
         i:x_multiplier i:y_multiplier i:z_multiplier b:x_shift b:y_shift b:z_shift b:x_zero_point b:y_zero_point
         b:z_zero_point b:low b:high""",
+    "sapmcu_weighted_sum_s8_params": "i:x_factor i:y_factor i:offset",
     "sapmcu_product_s8_params": """
         i:multiplier b:shift b:x_zero_point b:y_zero_point b:z_zero_point b:low b:high""",
 }

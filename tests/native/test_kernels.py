@@ -19,6 +19,7 @@ from native.cases import (
 )
 from native.kernel_files import GCC, build_host_server, build_kernels
 from native.machines import Emulated, Host
+from native.packed_ops import assert_packed_equals_reference, packed_graphs
 from strategies import transpose_convolution_graphs, varied_inputs
 from strategies_data import REPEATABLE, generators
 
@@ -46,6 +47,14 @@ def test_convolutions_equal_the_reference(
     machine: Host | Emulated, graph: Graph, generator: np.random.Generator
 ) -> None:
     assert_kernels_equal_reference(machine, graph, varied_inputs(graph, generator))
+
+
+@REPEATABLE
+@given(packed_graphs(), generators)
+def test_packed_filters_give_the_reference(
+    machine: Host | Emulated, graph: Graph, generator: np.random.Generator
+) -> None:
+    assert_packed_equals_reference(machine, graph, varied_inputs(graph, generator))
 
 
 @REPEATABLE

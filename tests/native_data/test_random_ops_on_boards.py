@@ -39,7 +39,7 @@ def test_emulated_board_equals_reference(tmp_path: Path, board: str, emulator: s
     singles += [one for strategy in (wide_convolutions(), wide_products()) for one in examples(strategy, WIDE_EXAMPLES)]
     singles = [graph for graph in singles if not list(graph_violations(graph))]
     graph = joined(singles)
-    program = lower_graph(graph, is_each_kept=True)
+    program = lower_graph(graph, twins=load_board(board).twins, is_each_kept=True)
     generator = np.random.default_rng(2)
     rounds = []
     for kind in range(ROUNDS):

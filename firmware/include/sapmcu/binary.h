@@ -54,6 +54,17 @@ sapmcu_binary_fn sapmcu_add_s8;                /* params: sapmcu_sum_s8_params; 
 sapmcu_binary_fn sapmcu_sub_s8;                /* params: sapmcu_sum_s8_params; result = x' - y' */
 sapmcu_binary_fn sapmcu_squared_difference_s8; /* params: sapmcu_sum_s8_params; result = (x' - y')^2 */
 
+/* Sums and differences for which the compiler proved, pair by pair of numbers, that z = saturate((offset + x
+ * * x_factor + y * y_factor) >> SAPMCU_WEIGHTED_SUM_BITS) to int8 is TFLM's result:
+ * sapmcu/lower/weighted_sum.py. No part of the sum overflows. */
+#define SAPMCU_WEIGHTED_SUM_BITS 22
+
+typedef struct {
+    int32_t x_factor, y_factor, offset;
+} sapmcu_weighted_sum_s8_params;
+
+sapmcu_binary_fn sapmcu_weighted_sum_s8; /* params: sapmcu_weighted_sum_s8_params */
+
 /* z = clamp(z_zero_point + result * multiplier * 2^(shift - 31)), with TFLM's roundings. */
 typedef struct {
     int32_t multiplier; /* Q31: 2^30..2^31-1, or 0 with shift 0 */

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SAPMCU_PACKED_CONV2D_H
+#define SAPMCU_PACKED_CONV2D_H
+
+/* Convolution of int8 images [H,W,C], a row of the result at a time, with filters packed for cores that
+ * multiply two pairs of 16 bits at once. sapmcu/lower/packing.py packs them, and proves that the
+ * requantization below gives TFLM's numbers; docs/DESIGN.md explains both. */
+
+#include "sapmcu/rows.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Bits of fraction where shift is 0. */
+#define SAPMCU_FRACTION_BITS 12
+
+/* y[ox][o] = saturate((offset[o] + (256 * sum * factor[o] >> 32)) >> SAPMCU_FRACTION_BITS) to int8, where sum
+ * = bias[o] + sum of x * filter[o], |sum| < 2^23. With shift > 0 it is in place of SAPMCU_FRACTION_BITS, and
+ * negative[o] is added to the offset where the sum is negative. x is taken without its zero point, as in
+ * conv2d.h. Then y is clamped.
+ *
+ * filter, for every two channels 0 and 1: bias 0, and 256 * bias 1 + bias 0 modulo 2^32; the filters, row by
+ * row, each row with zeros at its end to a multiple of four, four at a time in the order 0, 2, 1, 3, as int16
+ * numbers 256 * w1 + w0; factor 0, offset 0, factor 1, offset 1; with shift > 0 negative 0, negative 1. With
+ * an odd number of channels, channel 1 is in the first two pairs. */
+typedef struct {
+    const int32_t *filter;
+    const int8_t *zero_row; /* as in conv2d.h */
+    uint16_t in_width, in_channels;
+    uint16_t out_width, out_channels; /* 2 or more channels */
+    uint16_t kernel_height, kernel_width;
+    uint16_t stride_width;
+    uint16_t pad_left;  /* pixels */
+    uint16_t row_words; /* kernel_width * in_channels / 4, rounded up */
+    uint8_t shift;
+    int8_t low, high;  /* clamp of y, inclusive */
+    uint8_t is_copied; /* scratch has room for padded copies of the rows */
+} sapmcu_packed_conv2d_s8_params;
+
+/* params: sapmcu_packed_conv2d_s8_params. rows: [kernel_height], each in_width * in_channels bytes. y:
+ * out_width * out_channels bytes. scratch: 4-byte aligned, kernel_height * row_words * 16 bytes, and with
+ * is_copied kernel_height * (4 + in_channels * (columns from the first window to the last)) + 4. */
+sapmcu_row_fn sapmcu_packed_conv2d_row_s8;
+
+/* Bytes of scratch that sapmcu_packed_conv2d_small_row_s8 has on the stack. */
+#define SAPMCU_PACKED_SMALL_BYTES 576
+
+/* The same without scratch. */
+sapmcu_row_fn sapmcu_packed_conv2d_small_row_s8;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SAPMCU_PACKED_DEPTHWISE_CONV2D_H
+#define SAPMCU_PACKED_DEPTHWISE_CONV2D_H
+
+/* Convolution 3x3 of each channel of an int8 image [H,W,C] by itself, a row of the result at a time, with
+ * packed filters. The formula and its proof are those of packed_conv2d.h. */
+
+#include "sapmcu/rows.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* filter, for every four channels: their biases by 256; then column by column of the window, all by 256 as
+ * int16: for each channel rows 0 and 1, row 2 of channels 0 and 2, row 2 of channels 1 and 3; factor and
+ * offset of each channel; with shift > 0 negative of each. The last four channels are C - 4..C - 1, whatever
+ * C is. */
+typedef struct {
+    const int32_t *filter;
+    uint16_t in_width, channels; /* 4 or more channels */
+    uint16_t out_width;
+    uint16_t stride_width; /* 1..13 */
+    uint16_t pad_left;     /* pixels */
+    int8_t x_zero_point;   /* what lies outside of the image */
+    uint8_t shift;
+    int8_t low, high; /* clamp of y, inclusive */
+} sapmcu_packed_depthwise_conv2d_s8_params;
+
+/* params: sapmcu_packed_depthwise_conv2d_s8_params. rows: [3], each in_width * channels bytes. y: out_width *
+ * channels bytes. scratch is not used. */
+sapmcu_row_fn sapmcu_packed_depthwise_conv2d_row_s8;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The windows of two pixels are widened once, then multiplied by all filters. */
+#include "packed_products.h"
+
+#include "dsp.h"
+
+/* Widen words of four numbers of two pixels, one or more. */
+static inline int32_t *widen(int32_t *to, const int8_t *a, const int8_t *b, uint32_t words) {
+    const int8_t *const end = a + 4 * words;
+    do {
+        __asm__ volatile("ldr    r8, [%[a]], #4       \n"
+                         "ldr    r9, [%[b]], #4       \n"
+                         "sxtb16 r10, r8, ror #8      \n"
+                         "sxtb16 r11, r9, ror #8      \n"
+                         "sxtb16 r8, r8               \n"
+                         "sxtb16 r9, r9               \n"
+                         "stm    %[to]!, {r8-r11}     \n"
+                         : [to] "+r"(to), [a] "+r"(a), [b] "+r"(b)
+                         :
+                         : "r8", "r9", "r10", "r11", "memory");
+    } while (a != end);
+    return to;
+}
+
+/* Windows in the image, whose rows may be followed by any numbers to a multiple of four. offset: of each
+ * pixel. */
+static void widen_inside(const sapmcu_packed_conv2d_s8_params *p, int32_t *to, const int8_t *const *rows,
+                         int32_t first, int32_t second) {
+    const int8_t *const *const end = rows + p->kernel_height;
+    do {
+        const int8_t *const row = *rows++;
+        to = widen(to, row + first, row + second, p->row_words);
+    } while (rows != end);
+}
+
+/* Windows of which some lies beside the image, or what follows may not be read. */
+static __attribute__((noinline)) void widen_edge(const sapmcu_packed_conv2d_s8_params *p, int32_t *to,
+                                                 const int8_t *const *rows, int32_t first, int32_t second) {
+    const uint32_t channels = p->in_channels;
+    for (uint32_t ky = 0; ky < p->kernel_height; ky++) {
+        int16_t *const halves = (int16_t *)to;
+        for (uint32_t tap = 0; tap < p->kernel_width; tap++) {
+            const uint32_t a = (uint32_t)first + tap, b = (uint32_t)second + tap;
+            const int8_t *const x0 = a < p->in_width ? rows[ky] + a * channels : p->zero_row;
+            const int8_t *const x1 = b < p->in_width ? rows[ky] + b * channels : p->zero_row;
+            if (channels % 4 == 0) {
+                to = widen(to, x0, x1, channels / 4);
+                continue;
+            }
+            for (uint32_t c = 0; c < channels; c++) {
+                const uint32_t at = tap * channels + c, half = (at & ~3U) * 2 + (at & 1) * 4 + (at & 2) / 2;
+                halves[half] = x0[c];
+                halves[half + 2] = x1[c];
+            }
+        }
+        if (channels % 4 != 0) {
+            to += 4 * p->row_words;
+        }
+    }
+}
+
+static int8_t *fill(int8_t *to, int8_t value, uint32_t count) {
+    for (; count > 0; count--) {
+        *to++ = value;
+    }
+    return to;
+}
+
+/* Copies of rows with so many columns, the padding among them, so that no window is at an edge. */
+static const int8_t *const *pad_rows(const sapmcu_packed_conv2d_s8_params *p, const int8_t *const *rows,
+                                     uint32_t columns, void *to) {
+    const uint32_t channels = p->in_channels, before = p->pad_left;
+    const uint32_t inside = columns - before < p->in_width ? columns - before : p->in_width;
+    const int8_t **const padded = to;
+    int8_t *copy = (int8_t *)(padded + p->kernel_height);
+    for (uint32_t ky = 0; ky < p->kernel_height; ky++) {
+        const int8_t *x = rows[ky];
+        padded[ky] = copy;
+        copy = fill(copy, p->zero_row[0], before * channels);
+        uint32_t left = inside * channels;
+        for (; left >= 4; left -= 4, x += 4, copy += 4) {
+            sapmcu_store_s8x4(copy, sapmcu_load_s8x4(x));
+        }
+        for (; left > 0; left--) {
+            *copy++ = *x++;
+        }
+        copy = fill(copy, p->zero_row[0], (columns - before - inside) * channels);
+    }
+    return padded;
+}
+
+void sapmcu_packed_conv2d_row_s8(const void *params, const int8_t *const *rows, int8_t *y, void *scratch) {
+    const sapmcu_packed_conv2d_s8_params *const p = params;
+    const uint32_t channels = p->out_channels, steps = (uint32_t)p->kernel_height * p->row_words;
+    const uint32_t columns = (p->out_width - 1U) * p->stride_width + p->kernel_width;
+    int32_t column = -(int32_t)p->pad_left, in_width = p->in_width;
+    sapmcu_packed_products state;
+    state.x = scratch;
+    state.x_end = state.x + 4 * steps;
+    state.shift = p->shift;
+    state.filter = p->filter;
+    if (p->is_copied && (column < 0 || (int32_t)columns + column > in_width)) {
+        rows = pad_rows(p, rows, columns, (int32_t *)scratch + 4 * steps);
+        column = 0;
+        in_width = (int32_t)columns + 4; /* no window is the last */
+    }
+    const int32_t last = in_width * p->in_channels - 4 * p->row_words;
+    for (uint32_t left = p->out_width; left > 0;) {
+        const uint32_t pixels = 2 - left % 2;
+        const int32_t second = pixels == 2 ? column + p->stride_width : column;
+        int8_t *const y1 = pixels == 2 ? y + channels : y;
+        if (column >= 0 && second * p->in_channels <= last) {
+            widen_inside(p, scratch, rows, column * p->in_channels, second * p->in_channels);
+        } else {
+            widen_edge(p, scratch, rows, column, second);
+        }
+        state.skipped_bytes = sapmcu_skipped_bytes(steps, pixels);
+        state.y[0] = y;
+        state.y[1] = y1;
+        state.y_end = y + channels;
+        if (channels % 2) {
+            state.y_end = y + 2;
+            sapmcu_compute_packed(&state);
+            state.y[0] = y + 1;
+            state.y[1] = y1 + 1;
+            state.y_end = y + channels;
+            state.filter += 6 + 2 * steps + (p->shift ? 2 : 0);
+            sapmcu_compute_packed(&state);
+            state.filter = p->filter;
+        } else {
+            sapmcu_compute_packed(&state);
+        }
+        y = y1 + channels;
+        column = second + p->stride_width;
+        left -= pixels;
+    }
+    if (p->low > INT8_MIN || p->high < INT8_MAX) {
+        sapmcu_clamp_row(y - p->out_width * channels, y, p->low, p->high);
+    }
+}

@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convolutions, fully connected ops and sums for cores with DSP instructions: packed filters, proved requantization.
+
+What lowering gives any core is rewritten where the proof holds; the rest keeps its generic kernels.
+Source: sapmcu/packed_conv2d.h, which the kernels read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from sapmcu.ir.cascade import RowForm
+from sapmcu.ir.graph import Array
+from sapmcu.ir.native import Call, Constant, FunctionRef, Lowered, Params, Pointer, Scratch, TensorRef, Value
+from sapmcu.lower.requantization import HIGH, LOW, SUM_BITS, Channels, Sequence, find_sequence
+from sapmcu.lower.weighted_sum import find_weighted_sum
+from sapmcu.reference.fixed_point import wrap_int32
+
+HEADER = "sapmcu/packed_conv2d.h"
+KERNEL = FunctionRef("sapmcu_packed_conv2d_row_s8", HEADER)
+SMALL_KERNEL = FunctionRef("sapmcu_packed_conv2d_small_row_s8", HEADER)
+DEPTHWISE_KERNEL = FunctionRef("sapmcu_packed_depthwise_conv2d_row_s8", "sapmcu/packed_depthwise_conv2d.h")
+WEIGHTED_KERNEL = FunctionRef("sapmcu_weighted_sum_s8", "sapmcu/binary.h")
+SIGNS = {"sapmcu_add_s8": 1, "sapmcu_sub_s8": -1}
+"""Kernels of sums, and the sign of their second operand."""
+BINARY_ROW = "sapmcu_binary_row_s8_params"
+CONVOLUTION = "sapmcu_conv2d_s8_params"
+DEPTHWISE = "sapmcu_depthwise_conv2d_s8_params"
+PRODUCT = "sapmcu_fully_connected_s8_params"
+SMALL_BYTES = 576
+"""SAPMCU_PACKED_SMALL_BYTES of sapmcu/packed_conv2d.h."""
+MAX_STRIDE = 13
+"""Of sapmcu/packed_depthwise_conv2d.h."""
+LANES = (0, 2, 1, 3)
+"""The order of four numbers, as SXTB16 gives it."""
+GEOMETRY = ("in_width", "in_channels", "out_width", "out_channels", "kernel_height", "kernel_width", "stride_width")
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A kernel's parameters, and the scratch that it needs."""
+
+    params: Params
+    scratch_bytes: int
+
+    @property
+    def is_pixel_by_pixel(self) -> bool:
+        """Whether y may lie where x does: a pixel's result isn't longer than the pixel, and nothing else reads it."""
+        fields = dict(self.params.fields)
+        is_dense = fields["kernel_height"] == fields["kernel_width"] == fields["stride_width"] == 1
+        sizes = (fields[name] for name in ("out_width", "out_channels", "in_width", "in_channels"))
+        out_width, out_channels, in_width, in_channels = (one for one in sizes if isinstance(one, int))
+        return is_dense and out_width == in_width and out_channels <= in_channels
+
+
+def pack(lowered: Lowered) -> Lowered:
+    """The same op with packed filters where they are exact."""
+    calls = [_packed_call(call) for call in lowered.calls]
+    in_place = {pair for _, pairs in calls for pair in pairs}
+    return replace(
+        lowered,
+        calls=tuple(call for call, _ in calls),
+        in_place=(*lowered.in_place, *sorted(in_place)),
+        forms=tuple(_packed_form(form) for form in lowered.forms),
+    )
+
+
+def with_scratch_on_stack(lowered: Lowered) -> Lowered:
+    """The same calls without scratch in the arena, where a kernel has so much on the stack."""
+    return replace(lowered, calls=tuple(map(_without_scratch, lowered.calls)))
+
+
+def _without_scratch(call: Call) -> Call:
+    if KERNEL not in call.arguments or call.scratch_bytes > SMALL_BYTES:
+        return call
+    geometry, _, params, x, y, _ = call.arguments
+    return replace(call, arguments=(geometry, SMALL_KERNEL, params, x, y, None))
+
+
+def _packed_call(call: Call) -> tuple[Call, tuple[tuple[str, str], ...]]:
+    """(the call, (result, operand) that may lie at one place)"""
+    if call.function == "sapmcu_run_binary":
+        return _weighted_call(call), ()
+    is_product = call.function == "sapmcu_fully_connected_s8"
+    if not is_product and call.function != "sapmcu_run_rows":
+        return call, ()
+    params, x, y = call.arguments if is_product else call.arguments[2:5]
+    assert isinstance(params, Params)
+    if params.c_type == DEPTHWISE:
+        depthwise = pack_depthwise(params)
+        if depthwise is None:
+            return call, ()
+        return replace(call, arguments=(call.arguments[0], DEPTHWISE_KERNEL, depthwise, x, y, None)), ()
+    packed = _packed(params)
+    if packed is None:
+        return call, ()
+    geometry = _one_row(params) if is_product else call.arguments[0]
+    arguments = (geometry, KERNEL, packed.params, x, y, Scratch(packed.scratch_bytes))
+    call = Call("sapmcu_run_rows", "sapmcu/rows.h", arguments)
+    if packed.is_pixel_by_pixel and isinstance(x, TensorRef) and isinstance(y, TensorRef):
+        return call, ((y.tensor, x.tensor),)
+    return call, ()
+
+
+def _one_row(params: Params) -> Params:
+    """Vectors are the pixels of one row."""
+    fields = _numbers(params)
+    return Params(
+        "sapmcu_rows",
+        (
+            *(("in_rows", 1), ("out_rows", 1), ("window", 1), ("stride", 1), ("dilation", 1), ("pad_top", 0)),
+            ("in_row_bytes", fields["vectors"] * fields["depth"]),
+            ("out_row_bytes", fields["vectors"] * fields["out_channels"]),
+            ("zero_row", None),
+        ),
+        "rows",
+    )
+
+
+def _packed_form(form: RowForm) -> RowForm:
+    if form.params is None:
+        return form
+    if form.params.c_type == BINARY_ROW:
+        return replace(form, params=_weighted_row(form.params))
+    if form.params.c_type == DEPTHWISE:
+        params = pack_depthwise(form.params)
+        return form if params is None else replace(form, kernel=DEPTHWISE_KERNEL, params=params)
+    packed = _packed(form.params)
+    if packed is None:
+        return form
+    in_place = (0,) if packed.is_pixel_by_pixel and form.reads[0].row_bytes >= form.row_bytes else ()
+    return replace(form, kernel=KERNEL, params=packed.params, scratch_bytes=packed.scratch_bytes, in_place=in_place)
+
+
+def _weighted_call(call: Call) -> Call:
+    geometry, kernel, params, *operands = call.arguments
+    assert isinstance(kernel, FunctionRef)
+    weighted = _weighted(kernel, params) if isinstance(params, Params) else None
+    return call if weighted is None else replace(call, arguments=(geometry, WEIGHTED_KERNEL, weighted, *operands))
+
+
+def _weighted_row(params: Params) -> Params:
+    """The parameters of a row of any arithmetic, which name a kernel and its parameters."""
+    fields = dict(params.fields)
+    kernel, inner = fields["kernel"], fields["params"]
+    assert isinstance(kernel, FunctionRef)
+    weighted = _weighted(kernel, inner.target) if isinstance(inner, Pointer) else None
+    if weighted is None:
+        return params
+    fields |= {"kernel": WEIGHTED_KERNEL, "params": Pointer(weighted)}
+    return replace(params, fields=tuple(fields.items()))
+
+
+def _weighted(kernel: FunctionRef, params: Params) -> Params | None:
+    """From the parameters of a sum or a difference; None for others and where the proof fails."""
+    numbers = _numbers(params)
+    if kernel.name not in SIGNS or (numbers["low"], numbers["high"]) != (LOW, HIGH):
+        return None
+    found = find_weighted_sum(numbers, SIGNS[kernel.name])
+    if found is None:
+        return None
+    return replace(params, c_type="sapmcu_weighted_sum_s8_params", fields=tuple(asdict(found).items()))
+
+
+def _numbers(params: Params) -> Mapping[str, int]:
+    return {name: value for name, value in params.fields if isinstance(value, int)}
+
+
+def _values(value: Value) -> Array:
+    assert isinstance(value, Constant)
+    return np.array(value.values, np.int64)
+
+
+def _packed(params: Params) -> Packed | None:
+    """From the parameters of a convolution or a fully connected op; None for others and where the proof fails."""
+    if params.c_type not in (CONVOLUTION, PRODUCT):
+        return None
+    fields = dict(params.fields)
+    numbers = _numbers(params)
+    if "vectors" in numbers:
+        vectors, depth = numbers["vectors"], numbers["depth"]
+        sizes = (vectors, depth, vectors, numbers["out_channels"], 1, 1, 1)
+        numbers = {**numbers, **dict(zip(GEOMETRY, sizes, strict=True)), "pad_left": 0}
+        if max(sizes) > np.iinfo(np.uint16).max:
+            return None
+    is_dense = numbers.get("groups", 1) == 1 and (numbers.get("dilation_width", 1) == 1 or numbers["kernel_width"] == 1)
+    if not is_dense or numbers["out_channels"] < 2:
+        return None
+    filters = _values(fields["filter"]).reshape(numbers["out_channels"], numbers["kernel_height"], -1)
+    sequence = _sequence(fields, filters, numbers["y_zero_point"])
+    stream = None if sequence is None else pack_filters(filters, _values(fields["bias"]), sequence)
+    if sequence is None or stream is None:
+        return None
+    row_words = -(-filters.shape[2] // 4)
+    is_copied = numbers["in_channels"] % 4 != 0 and fields.get("zero_row") is not None
+    struct = Params(
+        "sapmcu_packed_conv2d_s8_params",
+        (
+            ("filter", _stream(stream)),
+            ("zero_row", fields.get("zero_row")),
+            *((name, numbers[name]) for name in (*GEOMETRY, "pad_left")),
+            ("row_words", row_words),
+            ("shift", 0 if sequence.negative is None else sequence.fraction_bits),
+            ("low", numbers["low"]),
+            ("high", numbers["high"]),
+            ("is_copied", int(is_copied)),
+        ),
+        params.role,
+    )
+    return Packed(struct, numbers["kernel_height"] * row_words * 16 + (_copied_bytes(numbers) if is_copied else 0))
+
+
+def _copied_bytes(numbers: Mapping[str, int]) -> int:
+    """Pointers to rows with their padding, and the rows."""
+    columns = (numbers["out_width"] - 1) * numbers["stride_width"] + numbers["kernel_width"]
+    return -(-numbers["kernel_height"] * (4 + numbers["in_channels"] * columns) // 4) * 4 + 4
+
+
+def _sequence(fields: Mapping[str, Value], filters: Array, zero_point: int) -> Sequence | None:
+    """filters: int64 [channels, ...]."""
+    bias = _values(fields["bias"])
+    multiplier, shift = (np.broadcast_to(_values(fields[name]), bias.shape) for name in ("multiplier", "shift"))
+    first, last = sum_ranges(filters, bias)
+    return find_sequence(Channels(multiplier, shift, zero_point, first, last))
+
+
+def pack_depthwise(params: Params) -> Params | None:
+    """None for other windows than 3x3, and where the proof fails."""
+    fields, numbers = dict(params.fields), _numbers(params)
+    channels, stride, pad = numbers["in_channels"], numbers["stride_width"], numbers["pad_left"]
+    is_3x3 = numbers["kernel_height"] == numbers["kernel_width"] == 3 and numbers["dilation_width"] == 1
+    last = (numbers["out_width"] - 1) * stride - pad
+    sees_all = pad < 3 and last < numbers["in_width"]  # each window has a column inside the image
+    if not (is_3x3 and sees_all and numbers["channel_multiplier"] == 1 and channels >= 4 and stride <= MAX_STRIDE):
+        return None
+    filters = _values(fields["filter"]).reshape(3, 3, channels).transpose(2, 0, 1)
+    sequence = _sequence(fields, filters, numbers["y_zero_point"])
+    if sequence is None:
+        return None
+    zero_row = fields["zero_row"]
+    return Params(
+        "sapmcu_packed_depthwise_conv2d_s8_params",
+        (
+            ("filter", _stream(pack_columns(filters, _values(fields["bias"]), sequence))),
+            ("in_width", numbers["in_width"]),
+            ("channels", channels),
+            *((name, numbers[name]) for name in ("out_width", "stride_width", "pad_left")),
+            ("x_zero_point", zero_row.values[0] if isinstance(zero_row, Constant) else 0),
+            ("shift", 0 if sequence.negative is None else sequence.fraction_bits),
+            ("low", numbers["low"]),
+            ("high", numbers["high"]),
+        ),
+        params.role,
+    )
+
+
+def _stream(words: Array) -> Constant:
+    return Constant("int32_t", tuple(words.tolist()), "filter")
+
+
+def pack_columns(filters: Array, bias: Array, sequence: Sequence) -> Array:
+    """int32, four channels by four. filters: int64 [channels, 3, 3]."""
+    fours = channel_fours(len(filters))
+    columns = (filters << SUM_BITS)[fours].transpose(0, 3, 2, 1)  # [fours, column, row, channel]
+    rows_0_1 = columns[:, :, :2].transpose(0, 1, 3, 2).reshape(len(fours), 3, 8)
+    row_2 = columns[:, :, 2][..., (0, 2, 1, 3)]
+    lanes = np.concatenate([rows_0_1, row_2], 2).reshape(len(fours), -1)
+    words = lanes.astype("<i2").view("<i4").astype(np.int64)
+    factors = np.stack([sequence.factor[fours], sequence.offset[fours]], 2).reshape(len(fours), 8)
+    negative = np.zeros((len(fours), 0), np.int64) if sequence.negative is None else sequence.negative[fours]
+    stream: Array = np.concatenate([bias[fours] << SUM_BITS, words, factors, negative], 1).ravel()
+    return stream
+
+
+def channel_fours(channels: int) -> Array:
+    """[fours, 4]; the last four are the last channels."""
+    starts = np.minimum(np.arange(0, channels, 4), channels - 4)
+    fours: Array = starts[:, None] + np.arange(4)
+    return fours
+
+
+def sum_ranges(filters: Array, bias: Array) -> tuple[Array, Array]:
+    """(least, largest) sum of each channel over all int8 inputs. filters: int64 [channels, ...]."""
+    flat = filters.reshape(len(filters), -1)
+    ends = np.array([-128 * flat, 127 * flat])
+    return bias + ends.min(0).sum(1), bias + ends.max(0).sum(1)
+
+
+def channel_pairs(channels: int) -> Array:
+    """[pairs, 2]; of an odd number channel 1 is in two."""
+    starts = range(0, channels, 2) if channels % 2 == 0 else (0, *range(1, channels, 2))
+    return np.array([(start, start + 1) for start in starts])
+
+
+def pack_filters(filters: Array, bias: Array, sequence: Sequence) -> Array | None:
+    """int32, pair by pair; None where two filters of −128 meet. filters: int64 [channels, height, row]."""
+    rows = np.pad(filters, ((0, 0), (0, 0), (0, -filters.shape[2] % 4)))
+    fours = rows.reshape(len(rows), -1, 4)[..., LANES]
+    pairs = channel_pairs(len(rows))
+    first, second = fours[pairs[:, 0]], fours[pairs[:, 1]]
+    both = (second << SUM_BITS) + first
+    if both.size and both.min() < np.iinfo(np.int16).min:
+        return None
+    words = both.reshape(len(pairs), -1).astype("<i2").view("<i4").astype(np.int64)
+    start = bias[pairs]
+    start = np.stack([start[:, 0], wrap_int32((start[:, 1] << SUM_BITS) + start[:, 0])], 1)
+    factors = np.stack([sequence.factor[pairs], sequence.offset[pairs]], 2).reshape(len(pairs), 4)
+    negative = np.zeros((len(pairs), 0), np.int64) if sequence.negative is None else sequence.negative[pairs]
+    stream: Array = np.concatenate([start, words, factors, negative], 1).ravel()
+    return stream

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requantization in few instructions, where it is proved to give TFLM's numbers.
+
+TFLM rounds twice: sum · multiplier / 2^31 to nearest, then by 2^−shift to nearest, ties away from zero. Its result is a
+staircase that only rises with the sum, so that a shorter sequence equals it over all sums from first to last if it does
+at the ends and on both sides of each of the 255 steps at the most. The sequence, where sum · 2^8 is what a kernel has:
+
+    (offset + (sum · 2^8 · factor >> 32)) >> fraction_bits, saturated to int8: SMMLA, SSAT
+
+For a factor each step bounds the offset from below and from above; so the offsets that give TFLM's numbers are an
+interval, which is found, not searched. Ties away from zero put the steps of negative sums elsewhere: where the interval
+is empty, negative sums get an offset of their own (AND, ADD). Channels with neither take the generic kernel.
+
+Source: the ARMv7-M Architecture Reference Manual, SMMLA and SSAT; gemmlowp's fixedpoint.h for TFLM's roundings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sapmcu.ir.graph import Array
+from sapmcu.reference.fixed_point import INT32_MAX, INT32_MIN, multiply_by_quantized_multiplier
+
+SUM_BITS = 8
+"""A kernel gives sum · 2^SUM_BITS."""
+FRACTION_BITS = 12
+"""The shift that kernels have built in, SAPMCU_FRACTION_BITS of sapmcu/packed_conv2d.h: SSAT shifts by constants."""
+OTHER_FRACTION_BITS = (12, 11, 13, 10, 14, 9, 15, 8, 16, 7, 17, 6)
+"""With one instruction more."""
+MAX_SUM = 2 ** (31 - SUM_BITS) - 1
+"""With more, sum · 2^SUM_BITS has no place in 32 bits."""
+LOW, HIGH = -128, 127
+_BEYOND = 1 << 40
+MAX_DISTANCE = 8
+"""How far from the ideal factor others are tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """What TFLM computes. All arrays are int64 [channels]; first, last: the least and the largest sum."""
+
+    multiplier: Array
+    shift: Array
+    zero_point: int
+    first: Array
+    last: Array
+
+    def results(self, sums: Array) -> Array:
+        """int8 numbers in int64, of sums [channels, n]."""
+        scaled = multiply_by_quantized_multiplier(sums, self.multiplier[:, None], self.shift[:, None])
+        return np.clip(scaled + self.zero_point, LOW, HIGH)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """int64 [channels] each. negative: what is added to the offset where the sum is negative; None: nothing."""
+
+    fraction_bits: int
+    factor: Array
+    offset: Array
+    negative: Array | None
+
+    def results(self, sums: Array) -> Array:
+        """What the instructions give, of sums [channels, n]."""
+        offsets = np.broadcast_to(self.offset[:, None], sums.shape)
+        if self.negative is not None:
+            offsets = offsets + np.where(sums < 0, self.negative[:, None], 0)
+        return np.clip((offsets + _products(sums, self.factor)) >> self.fraction_bits, LOW, HIGH)
+
+
+def _products(sums: Array, factor: Array) -> Array:
+    """The high word of sum · 2^SUM_BITS · factor."""
+    products: Array = ((sums << SUM_BITS) * factor[:, None]) >> 32
+    return products
+
+
+def find_sequence(channels: Channels) -> Sequence | None:
+    """The shortest sequence for all channels, proved; None where there is none."""
+    if max(np.abs(channels.first).max(), np.abs(channels.last).max()) > MAX_SUM or channels.shift.max() > 0:
+        return None
+    negative = _Steps.of(channels, channels.first, np.minimum(channels.last, -1))
+    positive = _Steps.of(channels, np.maximum(channels.first, 0), channels.last)
+    sequence = _find(channels, negative, positive, FRACTION_BITS, is_one=True)
+    for bits in OTHER_FRACTION_BITS:
+        sequence = sequence or _find(channels, negative, positive, bits, is_one=False)
+    return sequence
+
+
+def first_sums(channels: Channels) -> Array:
+    """The least sum [channels, 255] that gives -127..127 or more, if sums had no ends.
+
+    A quotient of sums of one sign is k or more from (k − 1/2) · 2^n on, and a tie below zero goes down; the high
+    product is s or more where sum · multiplier >= s · 2^31 − 2^30.
+    """
+    quotients = np.arange(LOW + 1, HIGH + 1) - channels.zero_point
+    right = -channels.shift[:, None]
+    is_tie_down = (quotients <= 0) & (right > 0)
+    high = (quotients << right) - ((np.int64(1) << right) >> 1) + is_tie_down
+    numerators = (np.clip(high, INT32_MIN, INT32_MAX) << 31) - (1 << 30)
+    sums: Array = -(-numerators // np.maximum(channels.multiplier, 1)[:, None])
+    return sums
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """Sums of one sign and what must come of them: at_least [channels, n] gives from_ or more, at_most no more than
+    up_to. Where nothing is asked for, these are beyond all numbers."""
+
+    at_least: Array
+    from_: Array
+    at_most: Array
+    up_to: Array
+
+    @classmethod
+    def of(cls, channels: Channels, first: Array, last: Array) -> _Steps:
+        """Both sides of each step between first and last, and the ends; nothing where first > last."""
+        numbers = np.arange(LOW + 1, HIGH + 1)
+        low, high = first[:, None], last[:, None]
+        steps = first_sums(channels)
+        is_inside = (low < steps) & (steps <= high)
+        steps = np.where(is_inside, steps, low)
+        least, most = channels.results(low), channels.results(high)
+        return cls(
+            at_least=np.concatenate([low, steps], 1),
+            from_=np.concatenate(
+                [np.where((low <= high) & (least > LOW), least, -_BEYOND), np.where(is_inside, numbers, -_BEYOND)], 1
+            ),
+            at_most=np.concatenate([high, steps - is_inside], 1),
+            up_to=np.concatenate(
+                [np.where((low <= high) & (most < HIGH), most, _BEYOND), np.where(is_inside, numbers - 1, _BEYOND)], 1
+            ),
+        )
+
+    def offsets(self, factor: Array, bits: int) -> tuple[Array, Array]:
+        """(least, most) offset of each channel that gives all this; least > most where none does."""
+        least = (self.from_ << bits) - _products(self.at_least, factor)
+        most = ((self.up_to + 1) << bits) - 1 - _products(self.at_most, factor)
+        return least.max(1), most.min(1)
+
+
+def _factors(channels: Channels, bits: int) -> Iterator[Array]:
+    """Factors of each channel, the ideal one first."""
+    ideal = channels.multiplier * 2.0 ** (channels.shift + bits - SUM_BITS + 1)
+    nearest = np.rint(np.minimum(ideal, 1 << 32)).astype(np.int64)
+    for distance in sorted(range(-MAX_DISTANCE, MAX_DISTANCE + 1), key=abs):
+        yield np.clip(nearest + distance, 0, None)
+
+
+def _room(channels: Channels, factor: Array) -> tuple[Array, Array]:
+    """(least, most) offset without overflow, at the ends and so everywhere; none for a factor beyond 31 bits."""
+    low, high = (_products(one[:, None], factor)[:, 0] for one in (channels.first, channels.last))
+    is_word = factor <= INT32_MAX
+    least = np.where(is_word, INT32_MIN - np.minimum(low, 0), _BEYOND)
+    return least, INT32_MAX - np.maximum(high, 0)
+
+
+def _find(channels: Channels, negative: _Steps, positive: _Steps, bits: int, *, is_one: bool) -> Sequence | None:
+    """is_one: the same offset for sums of both signs."""
+    count = len(channels.first)
+    is_found = np.zeros(count, bool)
+    factors, offsets = np.zeros(count, np.int64), np.zeros((2, count), np.int64)
+    for factor in _factors(channels, bits):
+        room = _room(channels, factor)
+        bounds = np.array([negative.offsets(factor, bits), positive.offsets(factor, bits)])
+        least, most = np.maximum(bounds[:, 0], room[0]), np.minimum(bounds[:, 1], room[1])
+        common = least.max(0), most.min(0)
+        has_common = common[0] <= common[1]
+        least, most = (np.where(has_common, one, each) for one, each in zip(common, (least, most), strict=True))
+        fits = ~is_found & (has_common if is_one else (least <= most).all(0))
+        factors[fits], offsets[:, fits] = factor[fits], ((least + most) >> 1)[:, fits]
+        is_found |= fits
+        if is_found.all():
+            difference = offsets[0] - offsets[1]
+            is_word = np.abs(difference).max() <= INT32_MAX
+            return Sequence(bits, factors, offsets[1], None if is_one else difference) if is_word else None
+    return None

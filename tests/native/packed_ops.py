@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ops with packed filters: random ones that the proof mostly holds for, and what their kernels give on a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import strategies as st
+from native.machines import Machine
+from native.spatial_ops import run_images
+from native.structs import Params, Value
+from single_op import constant, graph_of, tensor
+from strategies import clamps, pairs, windows
+from strategies_data import generators, zero_points
+
+from sapmcu.ir import native, ops
+from sapmcu.ir.cascade import RowForm
+from sapmcu.ir.graph import Array, Graph, Quantization, Tensor
+from sapmcu.ir.padding import VALID, output_size, same_padding
+from sapmcu.ir.twins import Twins
+from sapmcu.lower.graph import lower_ops
+from sapmcu.lower.packing import SMALL_BYTES
+from sapmcu.reference import run_graph
+
+C_TYPES = {"int8_t": np.int8, "int16_t": np.int16, "int32_t": np.int32}
+
+
+@st.composite
+def packed_filters(draw: st.DrawFn, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+    """Over the whole range that converters use, near dead, at the ends, or with a few of -128."""
+    kind = draw(st.sampled_from(["any", "any", "near dead", "ends", "-128"]))
+    if kind == "near dead":
+        return (generator.random(shape) < 0.1).astype(np.int8)
+    if kind == "ends":
+        return generator.choice(np.array([-127, 127], np.int8), shape)
+    any_values = generator.integers(-127, 128, shape, np.int8)
+    return np.where(generator.random(shape) < 0.02, np.int8(-128), any_values) if kind == "-128" else any_values
+
+
+def scaled(
+    x: Tensor, filters: Array, axis: int, y_shape: tuple[int, ...], draw: st.DrawFn, generator: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Filters, bias and y: scales so that a channel uses some of y's range, as in trained networks, or much more."""
+    by_channel = np.moveaxis(filters, axis, 0).reshape(filters.shape[axis], -1).astype(np.int64)
+    reach = np.maximum(np.abs(by_channel).sum(1) * 255, 1)
+    biases = generator.integers(-reach, reach + 1)
+    if draw(st.integers(0, 3)) == 0:  # near the largest sum that is proved
+        biases = np.sign(biases) * np.maximum(2**23 - reach - 1, 0)
+    spread = draw(st.sampled_from([(0.3, 4.0), (0.01, 0.1), (4.0, 400.0)]))
+    factors = 255 / reach * generator.uniform(*spread, len(reach))
+    zero_point = draw(st.one_of(st.just(-128), zero_points))
+    y = tensor("y", y_shape, "int8", 0.25, zero_point)
+    quantization = Quantization(
+        tuple(float(np.float32(one * y.scale / x.scale)) for one in factors), (0,) * len(reach), axis
+    )
+    return constant("f", filters, quantization), constant("b", biases.astype(np.int32)), y
+
+
+@st.composite
+def packed_convolutions(draw: st.DrawFn) -> Graph:
+    channels = draw(st.one_of(st.sampled_from((4, 8, 16)), st.integers(1, 7)))
+    count, kernel_size, stride = draw(st.integers(2, 7)), draw(pairs), draw(pairs)
+    size, padding, out = draw(windows(kernel_size, stride))
+    generator = draw(generators)
+    x = tensor("x", (1, *size, channels), "int8", 0.5, draw(zero_points))
+    values = draw(packed_filters((count, *kernel_size, channels), generator))
+    filters, bias, y = scaled(x, values, 0, (1, *out, count), draw, generator)
+    return graph_of(ops.Conv2D(("x", "f", "b"), ("y",), stride, padding, (1, 1), draw(clamps(y))), x, filters, bias, y)
+
+
+@st.composite
+def packed_products(draw: st.DrawFn) -> Graph:
+    """Vectors; a filter of one scale for all channels where they are many."""
+    vectors, depth, count = draw(st.integers(1, 5)), draw(st.integers(1, 70)), draw(st.integers(2, 9))
+    generator = draw(generators)
+    x = tensor("x", (vectors, depth), "int8", 0.5, draw(zero_points))
+    values = draw(packed_filters((count, depth), generator))
+    filters, bias, y = scaled(x, values, 0, (vectors, count), draw, generator)
+    return graph_of(
+        ops.FullyConnected(("x", "f", "b"), ("y",), draw(clamps(y)), keep_num_dims=True), x, filters, bias, y
+    )
+
+
+@st.composite
+def packed_depthwise(draw: st.DrawFn) -> Graph:
+    """Any number of columns: those that are widened at once, and more."""
+    channels, stride = draw(st.integers(4, 13)), draw(st.integers(1, 3))
+    size = draw(st.integers(3, 5)), draw(st.integers(3, 40))
+    padding = draw(
+        st.sampled_from([VALID, same_padding(size, (3, 3), (1, stride)), ((1, 0), (2, 1)), ((0, 0), (0, 2))])
+    )
+    out = output_size(size[0], 3, 1, padding[0], 1), output_size(size[1], 3, stride, padding[1], 1)
+    generator = draw(generators)
+    x = tensor("x", (1, *size, channels), "int8", 0.5, draw(zero_points))
+    values = draw(packed_filters((1, 3, 3, channels), generator))
+    filters, bias, y = scaled(x, values, 3, (1, *out, channels), draw, generator)
+    op = ops.DepthwiseConv2D(("x", "f", "b"), ("y",), (1, stride), padding, (1, 1), draw(clamps(y)))
+    return graph_of(op, x, filters, bias, y)
+
+
+def packed_graphs() -> st.SearchStrategy[Graph]:
+    return st.one_of(packed_convolutions(), packed_products(), packed_depthwise())
+
+
+def packed_form(graph: Graph) -> RowForm | None:
+    """The form of the graph's op; None where the proof fails."""
+    (form,) = lower_ops(graph, twins=Twins.DSP)[0].lowered.forms
+    assert form.kernel is not None
+    return form if "packed" in form.kernel.name else None
+
+
+def run_packed(machine: Machine, graph: Graph, form: RowForm, value: Array, *, is_small: bool) -> Array:
+    """Row by row, each beside others. is_small: with the kernel's own scratch."""
+    assert form.kernel is not None and form.params is not None
+    (reads,) = form.reads
+    fields = {name: _on_machine(one) for name, one in form.params.fields}
+    x, y = (graph.tensors[name] for name in (*graph.inputs, *graph.outputs))
+    images = value.reshape(1, reads.rows, 1, reads.row_bytes)
+    row = tensor("row", (1, form.rows, 1, form.row_bytes))
+    kernel = form.kernel.name.replace("_row", "_small_row") if is_small else form.kernel.name
+    geometry = (reads.window, reads.stride, reads.dilation, reads.before)
+    zero_row = np.full(reads.row_bytes, x.zero_point, np.int8)
+    scratch_bytes = 0 if is_small else form.scratch_bytes
+    got = run_images(
+        *(machine, "sapmcu_run_rows", kernel, Params(form.params.c_type, fields), images, row, geometry, zero_row),
+        scratch_bytes=scratch_bytes,
+    )
+    return got.reshape(y.shape)
+
+
+def _on_machine(value: native.Value) -> Value:
+    if isinstance(value, native.Constant):
+        return np.array(value.values, C_TYPES[value.c_type])
+    assert value is None or isinstance(value, int)
+    return value
+
+
+def assert_packed_equals_reference(machine: Machine, graph: Graph, inputs: Sequence[Sequence[Array]]) -> None:
+    form = packed_form(graph)
+    for values in inputs if form else ():
+        expected = run_graph(graph, values)[graph.outputs[0]]
+        for is_small in (False, True) if 0 < form.scratch_bytes <= SMALL_BYTES else (False,):
+            got = run_packed(machine, graph, form, values[0], is_small=is_small)
+            np.testing.assert_array_equal(got, expected, err_msg=str(graph.ops[0]))
