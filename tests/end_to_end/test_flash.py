@@ -48,6 +48,7 @@ def test_a_dry_run_prints_commands_for_a_shell(
     assert done.code == 0 and done.out.endswith("verify reset exit'\n") and len(done.out.splitlines()) == 1
     done = sapmcu(capsys, monkeypatch, "flash", project, "--method", "openocd", "--dry-run", "--json")
     said = json.loads(done.out)
+    assert list(said) == ["schema", "board", "method", "commands", "elf", "size_bytes", "is_dry", "is_verified"]
     assert (said["board"], said["method"], said["is_dry"], said["is_verified"]) == (
         "nucleo_f446re",
         "openocd",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from device_program import compile_device, needs_gcc
+from device_program import ROW_MODEL, compile_device, needs_gcc, row_sum
 from native_project import BYTES, SHA256, added, model_source
 from serial_peer import Line, Peer, Terminal
 
@@ -89,6 +89,24 @@ def test_one_disturbance_anywhere_changes_no_result(program: Path, what: str, to
         lines = {"to_device": line} if to_device else {"to_host": line}
         with Peer([str(program)], **lines) as peer, board_at(peer) as session:
             assert session.invoke(VECTOR)[0] == VECTOR.outputs, number
+
+
+@pytest.fixture(scope="module")
+def rows_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_device(tmp_path_factory.mktemp("rows"), ROW_MODEL)
+
+
+@needs_gcc
+@pytest.mark.parametrize("what", ["lost", "a bit flipped", "twice"])
+@pytest.mark.parametrize("to_device", [True, False], ids=["request", "reply"])
+def test_rows_that_are_disturbed_come_again(rows_program: Path, what: str, to_device: bool) -> None:
+    """The last question for a row, asked twice, begins a new run over the outputs of the last: that is noticed."""
+    vector = Vector((DATA,), (row_sum(DATA),))
+    for number in (15, 16, 17, 20, 25, 26, 27):  # of the run that counts: its start, rows, the end, the output
+        line = nth(number, DISTURBANCES[what])
+        lines = {"to_device": line} if to_device else {"to_host": line}
+        with Peer([str(rows_program)], **lines) as peer, board_at(peer, Expected("00" * 32, "host_board")) as session:
+            assert session.invoke(vector)[0] == vector.outputs, number
 
 
 @needs_gcc

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from device_program import compile_device, needs_gcc
+from device_program import ROW, ROW_MODEL, compile_device, needs_gcc, row_sum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from native_project import BYTES, SHA256, added, model_source
@@ -114,56 +114,6 @@ def test_a_wrong_request_gets_its_error_and_changes_nothing(
     assert device.read_arena(0, BYTES) == X
 
 
-ROW = 12
-"""Bytes of a row of ROW_MODEL."""
-ROW_MODEL = """
-#include "sapmcu/model.h"
-
-static const uint8_t order[5] = {0, 1, 2, 3, 0};
-static uint8_t arena[24];
-static uint8_t position;
-
-static int advance(void) {
-    for (int i = 0; i < 12; i++) {
-        arena[12 + i] = (uint8_t)(position == 0 ? 0 : arena[12 + i] + arena[i]);
-    }
-    position = position == 5 ? 128 : position;
-    return position < 5 ? 1 : (position = 0);
-}
-
-static void find(sapmcu_input_row *next) {
-    *next = (sapmcu_input_row){arena, 0, order[position], 0, 12};
-}
-
-static void take(void) {
-    position++;
-}
-
-static void restart(void) {
-    position = 0;
-}
-
-static const uint32_t row_bytes[1] = {12};
-static const sapmcu_row_inputs rows = {row_bytes, advance, find, take, restart};
-static const sapmcu_tensor inputs[1] = {{NULL, 48}};
-static const sapmcu_tensor outputs[1] = {{arena + 12, 12}};
-static const sapmcu_model adder = {
-    .name = "rows",
-    .input_count = 1,
-    .output_count = 1,
-    .op_count = 1,
-    .inputs = inputs,
-    .outputs = outputs,
-    .arena = arena,
-    .arena_bytes = sizeof arena,
-    .rows = &rows,
-};
-const sapmcu_model *const sapmcu_models[] = {&adder};
-const uint32_t sapmcu_model_count = 1;
-"""
-"""Its input comes in 4 rows, of which it takes the first again; its output is their sum."""
-
-
 @pytest.fixture(scope="module")
 def rows_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compile_device(tmp_path_factory.mktemp("rows"), ROW_MODEL)
@@ -174,11 +124,6 @@ def by_rows(rows_program: Path) -> Iterator[Device]:
     stream = ProcessStream([str(rows_program)], TIMEOUT_S)
     yield Device(stream)
     stream.close()
-
-
-def row_sum(data: bytes) -> bytes:
-    rows = [data[start : start + ROW] for start in (0, 12, 24, 36, 0)]
-    return bytes(sum(column) & 0xFF for column in zip(*rows, strict=True))
 
 
 @needs_gcc
