@@ -18,7 +18,7 @@ from sapmcu.emit.origin import Origin
 from sapmcu.errors import ToolError, UserError
 from sapmcu.ir.build import Prefer
 from sapmcu.ir.graph import Array, Graph
-from sapmcu.ir.native import ArenaPlan
+from sapmcu.ir.native import Apart, ArenaPlan
 from sapmcu.ir.vectors import Vector
 from sapmcu.run import qemu, renode, unicorn
 from sapmcu.run.protocol import Device
@@ -69,7 +69,7 @@ def first_op_that_differs(device: Device, project_dir: Path, vector: Vector) -> 
         device.run(index + 1)
         for name in op.outputs:
             expected = values[name].tobytes()
-            offset = plan.offset_bytes.get(name)
+            offset = None if name in plan.homes else plan.offset_bytes.get(name)
             if offset is not None and device.read_arena(offset, len(expected)) != expected:
                 return index
     return None
@@ -86,10 +86,11 @@ def _graph(project_dir: Path) -> Graph:
 
 
 def _whole_plan(graph: Graph, project_dir: Path) -> ArenaPlan:
-    """For the kernels that the project has. Raises: UserError."""
+    """For the kernels that the project has, with inputs and outputs where its firmware has them. Raises: UserError."""
     from sapmcu.lower.graph import lower_graph
 
-    return lower_graph(graph, twins=load_project(project_dir / "firmware").twins).plan
+    project = load_project(project_dir / "firmware")
+    return lower_graph(graph, twins=project.twins, apart=[one for one in Apart if one in project.apart]).plan
 
 
 def _has_whole_plan(device: Device, project_dir: Path) -> bool:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sapmcu.errors import UserError
 from sapmcu.ir.cascade import Cascade
@@ -11,7 +12,7 @@ from sapmcu.ir.conversion import NativeArena
 from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.memory import Optimize
-from sapmcu.ir.native import NativeProgram
+from sapmcu.ir.native import Apart, NativeProgram
 from sapmcu.ir.twins import Twins
 from sapmcu.lower.graph import lower_graph, lower_ops
 from sapmcu.plan.rows import CascadeOptions, plan_cascades
@@ -24,7 +25,7 @@ MAX_EXTRA_MACS_TO_FIT = 1.0
 class NativeWish:
     """max_extra_macs: None for the default. room_bytes: for the arena on the board. by_rows: how inputs come.
 
-    twins: of the board's kernels.
+    twins: of the board's kernels. apart: region of what lies outside of the arena; then all ops run whole.
     """
 
     optimize: Optimize
@@ -32,6 +33,7 @@ class NativeWish:
     room_bytes: int
     by_rows: bool = False
     twins: Twins = Twins.NONE
+    apart: Mapping[Apart, str] = field(default_factory=dict)
 
 
 def plan_native(graph: Graph, wish: NativeWish) -> tuple[NativeProgram | None, str]:
@@ -41,10 +43,10 @@ def plan_native(graph: Graph, wish: NativeWish) -> tuple[NativeProgram | None, s
     Inputs by rows need a plan by rows in any case.
     """
     try:
-        whole = lower_graph(graph, twins=wish.twins)
+        whole = lower_graph(graph, twins=wish.twins, apart=wish.apart)
     except UserError as error:
         return None, error.message
-    if not graph.ops or not (wish.by_rows or _is_sought(whole, wish)):
+    if wish.apart or not graph.ops or not (wish.by_rows or _is_sought(whole, wish)):
         return whole, ""
     plan = plan_cascades(graph, lower_ops(graph, twins=wish.twins), _options(wish))
     if not wish.by_rows and plan.arena_bytes >= whole.plan.arena_bytes:
@@ -72,13 +74,15 @@ def native_arena(
     plan, cascades = program.plan, program.cascades
     whole_bytes = plan.arena_bytes if cascades is None else lower_graph(graph, twins=wish.twins).plan.arena_bytes
     is_reordered = file_order.ops != graph.ops
+    in_file_order = lower_graph(file_order, twins=wish.twins, apart=wish.apart).plan if is_reordered else plan
     return NativeArena(
         arena_bytes=plan.arena_bytes,
         bound_bytes=plan.bound_bytes,
         whole_ops_bytes=whole_bytes,
-        file_order_bytes=lower_graph(file_order, twins=wish.twins).plan.arena_bytes if is_reordered else whole_bytes,
+        file_order_bytes=in_file_order.arena_bytes if is_reordered else whole_bytes,
         is_order_best=is_order_best,
         is_by_rows=wish.by_rows,
         cascaded_ops=() if cascades is None else tuple(one.ops for one in cascades.parts if isinstance(one, Cascade)),
         extra_macs=0 if cascades is None else cascades.macs - graph_macs(graph),
+        apart=tuple((str(one), wish.apart[one], size) for one, size in plan.apart_bytes.items()),
     )

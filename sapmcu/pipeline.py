@@ -16,7 +16,8 @@ from sapmcu import __version__
 from sapmcu.boards.board import Board, load_board
 from sapmcu.boards.clock import ClockChoice
 from sapmcu.boards.fit import board_fit, board_rooms, check_fit
-from sapmcu.boards.placement import largest_arena_bytes
+from sapmcu.boards.placement import apart_region, largest_arena_bytes
+from sapmcu.boards.use import use_board
 from sapmcu.emit.directory import check_target, write_directory
 from sapmcu.emit.firmware import Deployment, emit_firmware
 from sapmcu.emit.origin import Origin
@@ -31,7 +32,7 @@ from sapmcu.ir.check import verify_graph
 from sapmcu.ir.conversion import Conversion, InputLayout, Interface, NativeArena, Rewrite
 from sapmcu.ir.graph import Array, Graph, Tensor
 from sapmcu.ir.memory import Fit, Kernels, MemoryReport, Optimize
-from sapmcu.ir.native import NativeProgram
+from sapmcu.ir.native import Apart, NativeProgram
 from sapmcu.ir.ops import Opaque
 from sapmcu.ir.source import ModelFormat, Samples, Source
 from sapmcu.ir.text import dump_text
@@ -83,6 +84,7 @@ class ConvertOptions:
     input_rows: bool = False
     pareto: bool = False
     clock: str = ClockChoice.RESET
+    place: tuple[str, ...] = ()
     dump_ir: Path | None = None
     command: str = ""
 
@@ -92,7 +94,8 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
 
     Raises: UserError, ToolError. Nothing is written then.
     """
-    board = replace(load_board(options.board), choice=ClockChoice(options.clock))
+    board = use_board(load_board(options.board), ClockChoice(options.clock), options.place)
+    apart = check_apart(board, options)
     out = options.out or Path(f"{options.model.stem}-{board.name}")
     check_target(out, force=options.force)
     source = load_source(options.model, progress=progress)
@@ -116,7 +119,12 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     memory = replace(plan_memory(tflm.graph, len(model), target), savings=tflm.savings)
     compared = Compared(graph, native, target, memory.model_bytes, memory.flash_bytes, tflm.savings)
     native_wish = NativeWish(
-        optimize, options.max_extra_macs, largest_arena_bytes(board), options.input_rows, twins=board.twins
+        optimize,
+        options.max_extra_macs,
+        largest_arena_bytes(board),
+        options.input_rows,
+        twins=board.twins,
+        apart=apart,
     )
     program, reason = plan_native(native, native_wish)
     fit = board_fit(board, memory)
@@ -178,6 +186,18 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     return result
 
 
+def check_apart(board: Board, options: ConvertOptions) -> dict[Apart, str]:
+    """Region of what lies outside of the arena. Raises: UserError where ops can't run whole then."""
+    apart = {one: region for one in Apart if (region := apart_region(board, one)) is not None}
+    if apart and (options.input_rows or options.optimize == Optimize.SRAM):
+        other = "--input-rows" if options.input_rows else "--optimize sram"
+        raise UserError(
+            f"--place {next(iter(apart))}=... and {other} exclude each other: ops by rows have both in the arena",
+            hint="place the arena instead, or leave one out; with --input-rows an input may come from anywhere",
+        )
+    return apart
+
+
 def native_facts(
     program: NativeProgram | None, graph: Graph, in_file_order: Graph, is_order_best: bool, wish: NativeWish
 ) -> NativeArena | None:
@@ -193,7 +213,8 @@ def fitting_engines(
 ) -> tuple[Engine, ...]:
     """The engines with which the model fits the board. Raises: UserError where it is none."""
     engines = []
-    if program is not None and program.plan.arena_bytes <= largest_arena_bytes(board):
+    apart_bytes = {} if program is None else program.plan.apart_bytes
+    if program is not None and program.plan.arena_bytes <= largest_arena_bytes(board, apart_bytes=apart_bytes):
         engines.append(Engine.NATIVE)
     if fit.fits:
         engines.append(Engine.TFLM)

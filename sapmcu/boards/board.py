@@ -50,7 +50,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """Which region holds what: names of regions; `arena` in order of preference.
+    """Which region holds what: names of regions; `arena` in order of preference. inputs, outputs: None for the arena.
 
     code_offset_bytes: where the vector table lies in the code region, behind a boot loader that stays.
     """
@@ -60,6 +60,8 @@ class Defaults:
     stack: str
     arena: tuple[str, ...]
     code_offset_bytes: int = 0
+    inputs: str | None = None
+    outputs: str | None = None
 
 
 class BootCode(StrEnum):

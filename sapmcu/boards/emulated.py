@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sapmcu.boards.board import Board, Region, all_boards
+from sapmcu.boards.board import Board, Region, RegionKind, all_boards
 from sapmcu.boards.clock import ClockChoice
 
 FPGAIO_BASES = {
@@ -22,7 +22,8 @@ def emulated_board(board: Board) -> Board | None:
     """The board itself where QEMU has it, else one with the memory of an MPS machine cut to the board's sizes.
 
     Regions of the board that hold data lie one behind the other in the machine's RAM, that of the stack first: what
-    overflows the stack leaves the memory, as on the board. None where the board has more than the machine.
+    overflows the stack leaves the memory, as on the board; of memory outside the MCU there may be less. None where the
+    board has more than the machine.
     """
     if board.emulator.is_exact:
         return replace(board, choice=ClockChoice.RESET)  # QEMU has no clock trees
@@ -34,9 +35,13 @@ def emulated_board(board: Board) -> Board | None:
     code = board.region(board.defaults.code)
     regions = [replace(code, base=flash.base, setup=())]
     base = ram.base
-    for name in dict.fromkeys((board.defaults.stack, board.defaults.data, *board.defaults.arena)):
+    defaults = board.defaults
+    wanted = (defaults.stack, defaults.data, *defaults.arena, defaults.inputs, defaults.outputs)
+    for name in dict.fromkeys(filter(None, wanted)):
         region = board.region(name)
-        regions.append(Region(region.name, region.kind, base, region.size_bytes))
+        is_outside = region.kind in (RegionKind.PSRAM, RegionKind.SDRAM)
+        size = min(region.size_bytes, ram.end - base) if is_outside else region.size_bytes
+        regions.append(Region(region.name, region.kind, base, size))
         base = regions[-1].end
     if code.size_bytes > flash.size_bytes or base > ram.end:
         return None

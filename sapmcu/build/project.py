@@ -68,6 +68,7 @@ def _project(reader: _Reader) -> FirmwareProject:
         includes=reader.paths("includes"),
         defines=reader.texts("defines"),
         linker_script=(*reader.paths("linker_script", single=True), "")[0],
+        apart=reader.texts("apart") if "apart" in reader.table else (),
         targets={name: _target(one) for name, one in reader.tables("targets").items()},
     )
     if "board" not in project.targets:

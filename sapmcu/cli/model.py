@@ -90,6 +90,13 @@ def fraction(ctx: click.Context, param: click.Parameter, value: str | None) -> f
     help="What the firmware runs at. reset: as the board comes out of reset, the fewest steps that could fail. fast: "
     "PLL, wait states and caches as the board's file says (`sapmcu boards NAME`).",
 )
+@click.option(
+    "--place",
+    multiple=True,
+    metavar="ROLE=REGION",
+    help="Where memory goes: arena, input, output, stack or data into a region that `sapmcu boards NAME` lists. May be "
+    "repeated. By default inputs and outputs lie in the arena, which TFLM doesn't change.",
+)
 @click.option("--dump-ir", type=click.Path(path_type=Path), help="Write the graph after every pass here.")
 @JSON
 def convert(as_json: bool, **options: Any) -> None:

@@ -46,6 +46,7 @@ def emit_firmware(what: Deployment, tflm_arena_bytes: int | None, program: Nativ
         native = emit_native_project(what.graph, what.model, what.board, what.vectors, what.origin, program)
         assert all(files.get(path, data) == data for path, data in native.items()), "the engines' files collide"
         files |= native
-    readme = emit_readme(what.graph.name, what.board, arenas, len(embedded(what.vectors)), what.origin)
+    apart = {} if program is None else program.plan.apart_bytes
+    readme = emit_readme(what.graph.name, what.board, arenas, len(embedded(what.vectors)), what.origin, apart)
     renode = emit_renode(what.board, what.graph.name, next(one for one in Engine if one in arenas), what.origin)
     return {**files, **renode, "firmware/README.md": readme}

@@ -140,6 +140,8 @@ class _Source:
             yield from (f'#include "{header}"' for header in sorted(headers))
             yield ""
         yield f"static SAPMCU_ARENA int8_t arena[{self.macro}_ARENA_BYTES];"
+        for home, size in self.program.plan.apart_bytes.items():
+            yield f"static SAPMCU_{home.upper()}S int8_t {home}_memory[{max(size, 1)}];"
         yield ""
         yield from self.data()
         yield from self.run()
@@ -220,9 +222,14 @@ class _Source:
         assert isinstance(argument, TensorRef)
         return self.place(argument)
 
+    def address(self, tensor: str, offset_bytes: int = 0) -> str:
+        plan = self.program.plan
+        memory = f"{plan.homes[tensor]}_memory" if tensor in plan.homes else "arena"
+        return f"{memory} + {plan.offset_bytes[tensor] + offset_bytes}"
+
     def place(self, ref: TensorRef) -> str:
-        """Arena address of a tensor; void where it isn't int8, which C converts to any pointer."""
-        address = f"arena + {self.program.plan.offset_bytes[ref.tensor] + ref.offset_bytes}"
+        """Address of a tensor; void where it isn't int8, which C converts to any pointer."""
+        address = self.address(ref.tensor, ref.offset_bytes)
         return address if ref.dtype is DType.INT8 else f"(void *)({address})"
 
     def interface(self) -> Iterator[str]:
@@ -267,7 +274,7 @@ class _Source:
         yield f"static const sapmcu_tensor {role}[{len(tensors)}] = {{"
         by_rows = input_rows(self.program) if role == "inputs" else {}
         for index, tensor in enumerate(tensors):
-            place = "NULL" if index in by_rows else f"arena + {self.program.plan.offset_bytes[tensor.name]}"
+            place = "NULL" if index in by_rows else self.address(tensor.name)
             yield f"    {{{place}, {tensor.size_bytes}}}, /* {c_comment(tensor.name)} */"
         yield "};"
 

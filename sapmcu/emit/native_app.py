@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sapmcu.boards.board import Board
-from sapmcu.boards.placement import STACK_BYTES
+from sapmcu.boards.placement import NOTHING_APART, STACK_BYTES
 from sapmcu.emit.board import BOARD_SOURCES
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.targets import board_defines, emit_targets
 from sapmcu.firmware_files import firmware_file
 from sapmcu.ir.build import Engine
 from sapmcu.ir.firmware import FILE_NAMES, FirmwareProject
+from sapmcu.ir.native import Apart
 
 APP_SOURCES: Mapping[str, str] = {
     "main.c": "apps/native/main.c",
@@ -38,14 +39,16 @@ def emit_native_app(
     headers: Sequence[str],
     origin: Origin,
     stack_bytes: int = STACK_BYTES,
+    apart_bytes: Mapping[Apart, int] = NOTHING_APART,
 ) -> dict[str, bytes]:
     """firmware/ of a native project: path relative to it -> bytes.
 
     models: generated .c and .h files; one of them defines sapmcu_models. kernels: .c files to build, headers: .h files
-    that they include, both relative to firmware/, where they keep their place. arena_bytes: of all models together.
+    that they include, both relative to firmware/, where they keep their place. arena_bytes: of all models together;
+    apart_bytes: of their inputs and outputs that lie apart.
     Raises: UserError where the arena has no place on the board.
     """
-    targets = emit_targets(board, arena_bytes, ("ld/native", "ld/native-qemu"), origin, stack_bytes)
+    targets = emit_targets(board, arena_bytes, ("ld/native", "ld/native-qemu"), origin, stack_bytes, apart_bytes)
     sources = sorted(name for name in models if name.endswith(".c"))
     project = FirmwareProject(
         board=board.name,
@@ -58,6 +61,7 @@ def emit_native_app(
         defines=board_defines(board),
         linker_script="ld/sections.ld",
         targets=targets.targets,
+        apart=tuple(apart_bytes),
     )
     copied = {**APP_SOURCES, **OTHER_FILES, **{path: path for path in (*kernels, *headers)}}
     files = {path: firmware_file(source) for path, source in copied.items()}

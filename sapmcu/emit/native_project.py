@@ -39,7 +39,9 @@ def emit_native_project(
         **emit_model_table([program.name], origin),
     }
     kernels, headers = kernel_files(program, board.twins)
-    firmware = emit_native_app(board, program.plan.arena_bytes, sources, kernels, headers, origin)
+    firmware = emit_native_app(
+        board, program.plan.arena_bytes, sources, kernels, headers, origin, apart_bytes=program.plan.apart_bytes
+    )
     return {
         **{f"firmware/{path}": data for path, data in sorted(firmware.items())},
         **emit_testdata(graph, vectors),

@@ -9,7 +9,7 @@ from sapmcu.boards.board import Board
 from sapmcu.emit.board import BOARD_SOURCES, BOOT_SOURCES
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.readme import float_abi, target_arch
-from sapmcu.emit.targets import Targets, board_defines, emit_targets
+from sapmcu.emit.targets import Targets, board_defines, board_file, emit_targets
 from sapmcu.emit.tflm import emit_model_data, emit_model_ops
 from sapmcu.emit.vectors import emit_testdata, emit_vectors, verify_vectors
 from sapmcu.firmware_files import firmware_file
@@ -97,7 +97,7 @@ def _board_cmake(board: Board, origin: Origin) -> bytes:
         f"set(SAPMCU_CORE_OPTIONS {' '.join(board.compiler_options)})",
         f"set(SAPMCU_FLOAT_ABI {float_abi(board)})",
         f"set(SAPMCU_DEFINITIONS{' SAPMCU_HAS_VTOR' if board.core_facts.has_vtor else ''})",
-        f"set(SAPMCU_BOARD_SOURCES {' '.join((*BOARD_SOURCES, 'port/this_board.c', *BOOT_SOURCES[board.boot]))})",
+        f"set(SAPMCU_BOARD_SOURCES {' '.join((*BOARD_SOURCES, board_file('ld'), *BOOT_SOURCES[board.boot]))})",
         f"set(SAPMCU_ELF_ARCHS {' '.join(board.core_facts.elf_archs)})",
         f"set(SAPMCU_TFLM_TARGET_ARCH {target_arch(board)})",
     ]

@@ -9,10 +9,11 @@ from string import Template
 
 from sapmcu.boards.board import Board, all_boards
 from sapmcu.boards.core import Fpu
-from sapmcu.boards.placement import place_memory
+from sapmcu.boards.placement import NOTHING_APART, place_memory
 from sapmcu.emit.c_source import c_comment
 from sapmcu.emit.origin import Origin
 from sapmcu.ir.build import Engine
+from sapmcu.ir.native import Apart
 
 TEMPLATES = Path(__file__).parent / "templates"
 ENGINES = {
@@ -29,9 +30,16 @@ TFLM_ARCHS: Mapping[tuple[str, Fpu], str] = {
 
 
 def emit_readme(
-    name: str, board: Board, arena_bytes: Mapping[Engine, int], embedded_vectors: int, origin: Origin
+    name: str,
+    board: Board,
+    arena_bytes: Mapping[Engine, int],
+    embedded_vectors: int,
+    origin: Origin,
+    apart_bytes: Mapping[Apart, int] = NOTHING_APART,
 ) -> bytes:
     """name: of the model. arena_bytes: for each engine that has a firmware here. embedded_vectors: in TFLM's.
+
+    apart_bytes: what lies outside of the native engine's arena.
 
     Raises: UserError where an arena has no place on the board.
     """
@@ -41,7 +49,7 @@ def emit_readme(
     head += f"The model is here {engines}.\n`../testdata` has inputs and the bytes that must come out.\n"
     parts = [head, *(_section(one, board, embedded_vectors) for one in Engine if one in arena_bytes)]
     table = ["## Memory", "", "| region | base | bytes | holds |", "| --- | --- | --- | --- |"]
-    return "\n".join([*parts, *table, *_memory_rows(board, arena_bytes), ""]).encode("utf-8")
+    return "\n".join([*parts, *table, *_memory_rows(board, arena_bytes, apart_bytes), ""]).encode("utf-8")
 
 
 def _quoted(text: str) -> str:
@@ -98,8 +106,11 @@ def _uart_hint(board: Board) -> str:
     )
 
 
-def _memory_rows(board: Board, arena_bytes: Mapping[Engine, int]) -> list[str]:
-    placements = {engine: place_memory(board, size) for engine, size in arena_bytes.items()}
+def _memory_rows(board: Board, arena_bytes: Mapping[Engine, int], apart_bytes: Mapping[Apart, int]) -> list[str]:
+    placements = {
+        engine: place_memory(board, size, apart_bytes=apart_bytes if engine is Engine.NATIVE else NOTHING_APART)
+        for engine, size in arena_bytes.items()
+    }
     placement = next(iter(placements.values()))
     roles = {
         "code and constants": placement.code,
@@ -107,6 +118,11 @@ def _memory_rows(board: Board, arena_bytes: Mapping[Engine, int]) -> list[str]:
         "data": placement.data,
     }
     roles |= {f"arena, {one.arena_bytes:,} bytes ({engine})": one.arena for engine, one in placements.items()}
+    roles |= {
+        f"{what}s, {one.apart_bytes[what]:,} bytes ({engine})": region
+        for engine, one in placements.items()
+        for what, region in one.apart.items()
+    }
     rows = []
     for region in board.memory:
         holds = "; ".join(role for role, used in roles.items() if used == region)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sapmcu.boards.board import Board, BootCode, Region
 from sapmcu.boards.emulated import FPGAIO_BASES, emulated_board
-from sapmcu.boards.placement import STACK_BYTES, Placement, place_memory
+from sapmcu.boards.placement import NOTHING_APART, STACK_BYTES, Placement, place_memory
 from sapmcu.emit.board import BOARD_HEADERS, BOOT_SOURCES, emit_board
 from sapmcu.emit.c_source import c_comment
 from sapmcu.emit.origin import Origin, block_comment
@@ -16,6 +16,7 @@ from sapmcu.emit.uart import emit_uart, uart_sources
 from sapmcu.firmware_files import firmware_file
 from sapmcu.ir.build import Link
 from sapmcu.ir.firmware import QEMU, FirmwareTarget, MemoryRegion, target_name
+from sapmcu.ir.native import Apart
 
 SEMIHOSTING = {"port/semihosting.c": "port/cortex_m/semihosting.c"}
 UART_HEADER = "port/uart/uart.h"
@@ -42,7 +43,12 @@ def board_defines(board: Board) -> tuple[str, ...]:
 
 
 def emit_targets(
-    board: Board, arena_bytes: int, linker_dirs: tuple[str, str], origin: Origin, stack_bytes: int = STACK_BYTES
+    board: Board,
+    arena_bytes: int,
+    linker_dirs: tuple[str, str],
+    origin: Origin,
+    stack_bytes: int = STACK_BYTES,
+    apart_bytes: Mapping[Apart, int] = NOTHING_APART,
 ) -> Targets:
     """linker_dirs: where memory.ld goes, for the board and for QEMU.
 
@@ -54,10 +60,10 @@ def emit_targets(
     for one, linker_dir, emulator in ((board, linker_dirs[0], None), (machine, linker_dirs[1], QEMU)):
         if one is None:
             continue
-        placement = place_memory(one, arena_bytes, stack_bytes)
+        placement = place_memory(one, arena_bytes, stack_bytes, apart_bytes)
         counter, defines = _counter(one, emulator)
         name = "board" if emulator is None else emulator
-        facts = f"port/this_{name}.c"
+        facts = board_file(linker_dir)
         files |= {
             f"{linker_dir}/memory.ld": _memory_ld(one, placement, origin),
             facts: emit_board(one, placement, origin),
@@ -76,6 +82,12 @@ def emit_targets(
             files |= {**{path: firmware_file(source) for path, source in copied.items()}, **generated}
     headers = {path: firmware_file(source) for path, source in BOARD_HEADERS.items()}
     return Targets(targets, {**files, **headers})
+
+
+def board_file(linker_dir: str) -> str:
+    """Path of what startup must know of the board, which depends on the memory in use: one for each linker_dir."""
+    name = linker_dir.removeprefix("ld").strip("/") or "tflm"
+    return f"port/board_{name.replace('-', '_')}.c"
 
 
 def _ports(board: Board, name: str, origin: Origin) -> Iterator[tuple[Link, Mapping[str, str], Mapping[str, bytes]]]:
@@ -114,6 +126,8 @@ def _memory_ld(board: Board, placement: Placement, origin: Origin) -> bytes:
         "DATA": placement.data,
         "STACK": placement.stack,
         "ARENA": placement.arena,
+        "INPUTS": placement.apart.get(Apart.INPUT, placement.arena),
+        "OUTPUTS": placement.apart.get(Apart.OUTPUT, placement.arena),
     }
     used = [region for region in board.memory if region in aliases.values()]
     lines = [

@@ -78,7 +78,8 @@ class NativeArena:
 
     bound_bytes: no plan of this order of steps is smaller. whole_ops_bytes: where each op runs whole; file_order_bytes:
     in the order of the file, too. is_order_best: no other order of whole ops has a lower bound. is_by_rows: inputs come
-    row by row. cascaded_ops: indices of the ops of each cascade.
+    row by row. cascaded_ops: indices of the ops of each cascade. apart: (input or output, region, bytes) of what lies
+    outside of the arena.
     """
 
     arena_bytes: int
@@ -89,6 +90,7 @@ class NativeArena:
     is_by_rows: bool = False
     cascaded_ops: tuple[tuple[int, ...], ...] = ()
     extra_macs: int = 0
+    apart: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ class FirmwareProject:
 
     core_options: gcc's, Board.compiler_options. unicorn_cpu: None where unicorn lacks the core. model_sources: those
     of `sources` that hold models, whose constants are counted apart. targets: by target_name(); `board` is there, those
-    for QEMU where it has a machine, those with a UART where sapmcu knows how to turn it on.
+    for QEMU where it has a machine, those with a UART where sapmcu knows how to turn it on. apart: input, output: those
+    that lie outside of the arena.
     """
 
     board: str
@@ -74,6 +75,7 @@ class FirmwareProject:
     defines: tuple[str, ...]
     linker_script: str
     targets: Mapping[str, FirmwareTarget]
+    apart: tuple[str, ...] = ()
 
     @property
     def twins(self) -> Twins:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from sapmcu.ir.graph import DType, Tensor
@@ -116,11 +117,19 @@ class Step:
     lowered: Lowered
 
 
+class Apart(StrEnum):
+    """What may lie in memory of its own, outside of the arena: all inputs, all outputs."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+
+
 @dataclass(frozen=True, slots=True)
 class ArenaPlan:
     """offset_bytes: of every activation; aliases: tensors that share another's bytes, by name, down to the owner.
 
     scratch_bytes: offset of the scratch of each step that has one. bound_bytes: no plan of this order is smaller.
+    homes: tensors that lie apart, whose offset counts from there; apart_bytes: how much each of these memories takes.
     """
 
     offset_bytes: Mapping[str, int]
@@ -128,6 +137,12 @@ class ArenaPlan:
     scratch_offset_bytes: Mapping[int, int]
     arena_bytes: int
     bound_bytes: int
+    homes: Mapping[str, Apart] = field(default_factory=dict)
+    apart_bytes: Mapping[Apart, int] = field(default_factory=dict)
+
+    def home_bytes(self, name: str) -> int:
+        """Size of the memory that a tensor lies in."""
+        return self.apart_bytes[self.homes[name]] if name in self.homes else self.arena_bytes
 
 
 @dataclass(frozen=True, slots=True)

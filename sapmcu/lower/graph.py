@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from sapmcu.errors import UserError
 from sapmcu.ir import ops
 from sapmcu.ir.cascade import Cascade, CascadePlan
 from sapmcu.ir.graph import DType, Graph, Op, Tensor
-from sapmcu.ir.native import ArenaPlan, Constant, Lowered, NativeProgram, Params, Step
+from sapmcu.ir.native import Apart, ArenaPlan, Constant, Lowered, NativeProgram, Params, Step
 from sapmcu.ir.parts import part_data, pointed_to
 from sapmcu.ir.tflite import op_code
 from sapmcu.ir.twins import Twins
@@ -26,19 +26,26 @@ HINT = "--engine tflm runs it"
 
 
 def lower_graph(
-    graph: Graph, *, twins: Twins = Twins.NONE, is_each_kept: bool = False, cascades: CascadePlan | None = None
+    graph: Graph,
+    *,
+    twins: Twins = Twins.NONE,
+    is_each_kept: bool = False,
+    cascades: CascadePlan | None = None,
+    apart: Collection[Apart] = (),
 ) -> NativeProgram:
     """twins: of the core that runs it; those for DSP take packed filters. is_each_kept: for debugging, give
     each tensor memory of its own, so that all can be read after a run.
 
-    cascades: a plan for this graph, of the forms that lower_ops gives it; without one all ops run whole.
+    cascades: a plan for this graph, of the forms that lower_ops gives it; without one all ops run whole. apart: what of
+    the interface lies outside of the arena; of whole ops only.
 
     Raises: UserError with every op that the native engine can't run.
     """
     _check_interface(graph)
+    assert cascades is None or not apart, "rows lie in the arena"
     steps = lower_ops(graph, twins=twins)
     if cascades is None:
-        steps, plan = _plan_whole(graph, steps, is_each_kept=is_each_kept)
+        steps, plan = _plan_whole(graph, steps, is_each_kept=is_each_kept, apart=apart)
     else:
         plan = _tensors_together(graph, steps, cascades)
     constants, params = _name_data(steps, range(len(steps)) if cascades is None else cascades.parts)
@@ -54,13 +61,15 @@ def lower_graph(
     )
 
 
-def _plan_whole(graph: Graph, steps: tuple[Step, ...], *, is_each_kept: bool) -> tuple[tuple[Step, ...], ArenaPlan]:
+def _plan_whole(
+    graph: Graph, steps: tuple[Step, ...], *, is_each_kept: bool, apart: Collection[Apart]
+) -> tuple[tuple[Step, ...], ArenaPlan]:
     """Scratch lies in the arena; on the stack where that makes the arena smaller by as much as it takes."""
-    plan = plan_arena(graph, steps, is_each_kept=is_each_kept)
+    plan = plan_arena(graph, steps, is_each_kept=is_each_kept, apart=apart)
     on_stack = tuple(replace(step, lowered=with_scratch_on_stack(step.lowered)) for step in steps)
     if on_stack == steps:
         return steps, plan
-    without = plan_arena(graph, on_stack, is_each_kept=is_each_kept)
+    without = plan_arena(graph, on_stack, is_each_kept=is_each_kept, apart=apart)
     is_smaller = without.arena_bytes + SMALL_BYTES <= plan.arena_bytes
     return (on_stack, without) if is_smaller else (steps, plan)
 

@@ -43,7 +43,8 @@ def native_map(graph: Graph, program: NativeProgram) -> MemoryMap:
         for step in program.steps
         if step.index in plan.scratch_offset_bytes
     )
-    boxes = (*_tensor_boxes(graph, plan.offset_bytes), *scratch)
+    in_arena = {name: offset for name, offset in plan.offset_bytes.items() if name not in plan.homes}
+    boxes = (*_tensor_boxes(graph, in_arena), *scratch)
     return MemoryMap("native engine", plan.arena_bytes, _steps(graph), boxes)
 
 

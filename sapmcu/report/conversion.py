@@ -11,6 +11,7 @@ from rich.text import Text
 
 from sapmcu.ir.accuracy import Accuracy, LayerAccuracy
 from sapmcu.ir.conversion import Conversion, Interface, NativeArena, Rewrite
+from sapmcu.ir.native import Apart
 from sapmcu.report.terminal import columns, facts, memory_facts, number, op_table, render
 
 SHOWN_LAYERS = 15
@@ -38,8 +39,10 @@ def _native(result: Conversion) -> list[tuple[str, str, str]]:
     if native.arena_bytes == native.bound_bytes:
         is_best = native.is_order_best and not native.cascaded_ops
         best = "least of all orders" if is_best else "optimal for this order"
-    what = "input by rows" if native.is_by_rows else "inputs and outputs in it"
+    inside = [f"{one}s" for one in Apart if one not in {what for what, _, _ in native.apart}]
+    what = "input by rows" if native.is_by_rows else f"{' and '.join(inside) or 'neither inputs nor outputs'} in it"
     rows = [("native arena", number(native.arena_bytes), f"bytes, {what}; {best}")]
+    rows += [(f"  {what}s apart", number(size), f"bytes in {region}") for what, region, size in native.apart]
     if native.cascaded_ops:
         rows.append(
             ("  op after op", number(native.whole_ops_bytes), f"without {_cascades(native, result.memory.macs)}")

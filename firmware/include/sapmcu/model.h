@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-/* An input or an output: `bytes` raw little-endian bytes at `data`, in the arena. */
+/* An input or an output: `bytes` raw little-endian bytes at `data`, in the arena or apart from it. */
 typedef struct {
     void *data;
     uint32_t bytes;
@@ -78,12 +78,17 @@ typedef struct {
 extern const sapmcu_model *const sapmcu_models[];
 extern const uint32_t sapmcu_model_count;
 
-/* Attributes of an arena: aligned, and on the board in the region that it has for arenas (ld/sections.ld).
+/* Attributes of an arena, and of inputs and outputs that lie apart from it: aligned, and on the board in the
+ * region that it has for them (ld/sections.ld).
  *     static SAPMCU_ARENA int8_t arena[1024]; */
 #if defined(__arm__)
-#define SAPMCU_ARENA __attribute__((section(".bss.sapmcu_arena"), aligned(16)))
+#define SAPMCU_ARENA   __attribute__((section(".bss.sapmcu_arena"), aligned(16)))
+#define SAPMCU_INPUTS  __attribute__((section(".bss.sapmcu_inputs"), aligned(16)))
+#define SAPMCU_OUTPUTS __attribute__((section(".bss.sapmcu_outputs"), aligned(16)))
 #else
-#define SAPMCU_ARENA __attribute__((aligned(16)))
+#define SAPMCU_ARENA   __attribute__((aligned(16)))
+#define SAPMCU_INPUTS  __attribute__((aligned(16)))
+#define SAPMCU_OUTPUTS __attribute__((aligned(16)))
 #endif
 
 /* Behind the call or calls of op `index` (an integer literal): notes this address in the ELF file, where an

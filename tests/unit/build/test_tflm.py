@@ -191,5 +191,6 @@ def test_each_target_has_its_memory_and_its_counter(tmp_path: Path, board: str) 
     targets = project(tmp_path, board).targets
     of_board = ("port/systick.c", "port/boot/rp2040_stage2.c") if board == "rpi_pico" else ("port/dwt.c",)
     for name, linker_dir, counter in (("board", "ld", of_board), ("qemu", "ld/tflm-qemu", ("port/fpgaio.c",))):
+        facts = "port/board_tflm.c" if name == "board" else "port/board_tflm_qemu.c"
         assert targets[name].linker_dir == linker_dir
-        assert targets[name].sources == ("port/semihosting.c", *counter, f"port/this_{name}.c")
+        assert targets[name].sources == ("port/semihosting.c", *counter, facts)

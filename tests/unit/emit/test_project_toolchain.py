@@ -55,7 +55,7 @@ def board(request: pytest.FixtureRequest) -> Board:
 def build(directory: Path, board: Board, main: str) -> Path:
     firmware = write_project(directory, board, ARENA_BYTES)
     (directory / "main.c").write_text(main)
-    others = ("port/semihosting.c", "port/libc_stubs.c", "port/this_board.c")
+    others = ("port/semihosting.c", "port/libc_stubs.c", "port/board_tflm.c")
     ours = [firmware / path for path in (*BOARD_SOURCES, *others, *BOOT_SOURCES[board.boot])]
     sources = [directory / "main.c", *ours, firmware / "test_vectors.c", firmware / "model_data.cc"]
     objects = [compile_file(source, directory / f"{source.stem}.o", board, firmware) for source in sources]
