@@ -19,7 +19,6 @@ from sapmcu.boards.fit import board_fit, board_rooms, check_fit
 from sapmcu.boards.placement import apart_region, largest_arena_bytes
 from sapmcu.boards.use import use_board
 from sapmcu.emit.directory import check_target, write_directory
-from sapmcu.emit.firmware import Deployment, emit_firmware
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.tflite import write_tflite
 from sapmcu.engines import Compared, engine_sram, pareto_front
@@ -51,7 +50,6 @@ from sapmcu.plan.tflm.target import target_for
 from sapmcu.quantize.accuracy import measure_accuracy, quantize_inputs
 from sapmcu.quantize.quantizer import Quantized, check_full_int8, is_full_int8, quantize_source
 from sapmcu.quantize.samples import load_samples, looks_like_pixels
-from sapmcu.report.html import render_html
 from sapmcu.report.json import conversion_json, json_text
 from sapmcu.run.vectors import make_inputs
 from sapmcu.tflm_sram import MAX_EXTRA_MACS, SramWish, optimize_tflm
@@ -94,6 +92,9 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
 
     Raises: UserError, ToolError. Nothing is written then.
     """
+    from sapmcu.emit.firmware import Deployment, emit_firmware  # here, so that `memory` answers sooner
+    from sapmcu.report.html import render_html
+
     board = use_board(load_board(options.board), ClockChoice(options.clock), options.place)
     apart = check_apart(board, options)
     out = options.out or Path(f"{options.model.stem}-{board.name}")

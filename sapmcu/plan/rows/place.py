@@ -130,15 +130,16 @@ Start = tuple[list[int], float]
 
 
 def _starts(blocks: Sequence[Block], live: Array) -> tuple[Start, ...]:
-    """Those first that need much room for long, that live near the peak, or that are large."""
+    """Those first that live near the peak, that need much room for long, or that are large; the first finds it most
+    often."""
     peak = int(live.argmax())
     keys: tuple[Callable[[Block], tuple[int, ...]], ...] = (
-        lambda block: (-block.area, block.first),
         lambda block: (max(block.first - peak, peak - block.last, 0), -block.size_bytes),
+        lambda block: (-block.area, block.first),
         lambda block: (-block.size_bytes, block.first),
     )
     orders = [sorted(range(len(blocks)), key=lambda index: (*key(blocks[index]), index)) for key in keys]
-    return tuple((order, step) for step in (0.7, 0.35) for order in orders)
+    return tuple((order, step) for order in orders for step in (0.35, 0.7))
 
 
 @dataclass(frozen=True, slots=True)
