@@ -24,7 +24,8 @@ PAGE_BYTES = 4096
 PAINT = 0xA5
 SYSTEM_BASE, SYSTEM_BYTES = 0xE000_0000, 0x10_0000
 """The private peripheral bus: registers keep what is written to them, and do nothing."""
-PERIPHERALS = range(0x4000_0000, 0x6000_0000)
+PERIPHERALS = (range(0x4000_0000, 0x6000_0000), range(0xA000_0000, 0xA001_0000))
+"""Where MCUs have registers, and where STM32 have those of their FMC. Source: RM0385, Memory map."""
 TAKE_STEP = "sapmcu_take_step"
 STARTUP = {TAKE_STEP, "sapmcu_take_steps", "sapmcu_board_prepare", "sapmcu_board_begin", "reset_reasons"}
 """What may access peripherals; from anywhere else that is a fault."""
@@ -222,7 +223,12 @@ class Machine:
 
     def _bad_access(self, _: Any, access: int, address: int, __: int, ___: int, ____: Any) -> bool:
         function = self.program.function_at(self.register(arm_const.UC_ARM_REG_PC))
-        if self._is_obliging and address in PERIPHERALS and function is not None and function.name in STARTUP:
+        if (
+            self._is_obliging
+            and any(address in one for one in PERIPHERALS)
+            and function is not None
+            and function.name in STARTUP
+        ):
             self._map_registers(address)
             return True
         self._stop(ACCESSES.get(access, f"access {access}"), address)

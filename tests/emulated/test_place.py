@@ -52,6 +52,7 @@ def region_of(board: Board, symbol: str) -> str:
         ("netduinoplus2", {"output": "sram"}),
         ("mps2_an386", {"input": "psram", "output": "psram"}),
         ("mps2_an500", {"arena": "psram", "stack": "sram"}),
+        ("stm32f746g_disco", {"input": "sdram"}),
     ],
 )
 def test_each_part_lies_in_its_region_and_all_bytes_are_right(

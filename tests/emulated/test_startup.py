@@ -5,19 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from native_project import model_source, write_native_project
 
 from sapmcu.boards.board import Board, load_board
+from sapmcu.boards.clock import ClockChoice
 from sapmcu.build.firmware import build_firmware
 from sapmcu.build.project import load_project
-from sapmcu.ir.build import Link
 from sapmcu.run.elf import load_program
 from sapmcu.run.process import ProcessStream
 from sapmcu.run.protocol import END, Command, Device, encode_request
-from sapmcu.run.session import Firmware, start, target_of
+from sapmcu.run.session import Firmware, start
 
 pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "qemu-system-arm")
 UNDEFINSTR, DACCVIOL, MMARVALID, STKOF = 1 << 16, 1 << 1, 1 << 7, 1 << 20
@@ -38,11 +39,13 @@ __attribute__((noinline)) int deep(int depth) {
 
 
 @contextmanager
-def restarting(directory: Path, board: Board | str, model: str | None = None) -> Iterator[tuple[Device, ProcessStream]]:
+def restarting(
+    directory: Path, board: Board | str, model: str | None = None, target: str = "qemu-uart"
+) -> Iterator[tuple[Device, ProcessStream]]:
     """A device that begins again after a reset, as a board does."""
     write_native_project(directory, board, model)
-    elf = build_firmware(directory, "gcc", target=target_of("qemu", Link.UART)).elf
-    machine = load_project(directory / "firmware").targets["qemu-uart"].machine
+    elf = build_firmware(directory, "gcc", target=target).elf
+    machine = load_project(directory / "firmware").targets[target].machine
     command = ("qemu-system-arm", "-machine", machine, "-display", "none", "-monitor", "none", "-serial", "stdio")
     stream = ProcessStream((*command, "-kernel", str(elf)), 60)
     try:
@@ -107,3 +110,14 @@ def test_systick_counts_as_the_boards_own_counter_beyond_its_24_bits(tmp_path: P
     systick, fpgaio = (counted(tmp_path / name, f"port/{name}.c", source) for name in ("systick", "fpgaio"))
     assert systick > 2 << 24
     assert abs(systick / fpgaio - 1) < 1e-4
+
+
+def test_a_board_without_the_registers_of_its_fast_clock_serves_at_that_of_reset(tmp_path: Path) -> None:
+    """QEMU's netduinoplus2 has an RCC that reads 0: the PLL never locks. This is the image that a board gets."""
+    board = replace(load_board("netduinoplus2"), choice=ClockChoice.FAST)
+    with restarting(tmp_path, board, target="uart") as (device, _):
+        assert device.identify().core == "cortex-m4"
+        state = device.read_board()
+    assert state is not None and board.clock.fast is not None
+    assert (state.core_hz, state.failed_start_step) == (16_000_000, 0)
+    assert board.clock.fast.setup[state.failed_clock_step - 1].why == "PLLRDY: it has locked"
