@@ -11,6 +11,7 @@ from sapmcu.errors import UserError
 from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.memory import EngineSram, ParetoPoint, SramSavings, Technique
+from sapmcu.ir.twins import Twins
 from sapmcu.lower.graph import lower_graph
 from sapmcu.plan.rows import CascadeOptions, cascade_front, plan_cascades
 from sapmcu.plan.tflm.target import Target
@@ -28,12 +29,13 @@ TECHNIQUES = {
 
 @dataclass(frozen=True)
 class Compared:
-    """graph: for TFLM, as convert rewrites it; native: for the native engine. flash_bytes: of the model, and of it with
-    TFLM. savings: of TFLM, where they are known already."""
+    """graph: for TFLM, as convert rewrites it; native: for the native engine, with the kernels of `twins`. flash_bytes:
+    of the model, and of it with TFLM. savings: of TFLM, where they are known already."""
 
     graph: Graph
     native: Graph
     target: Target
+    twins: Twins
     model_bytes: int
     tflm_flash_bytes: int
     savings: SramSavings | None = None
@@ -43,7 +45,7 @@ def engine_sram(compared: Compared, progress: Progress) -> tuple[EngineSram, ...
     """From TFLM as it plans today to the native engine with its input by rows."""
     ways = [
         (list(_tflm(compared, progress)), compared.tflm_flash_bytes),
-        (list(_native(compared.native, progress)), compared.model_bytes),
+        (list(_native(compared, progress)), compared.model_bytes),
     ]
     rows = []
     for engine, flash_bytes in ways:
@@ -64,9 +66,10 @@ def _tflm(compared: Compared, progress: Progress) -> Iterator[tuple[str, int, in
         yield f"TFLM, {TECHNIQUES[step.technique]}", step.arena_bytes, step.extra_macs
 
 
-def _native(graph: Graph, progress: Progress) -> Iterator[tuple[str, int, int]]:
+def _native(compared: Compared, progress: Progress) -> Iterator[tuple[str, int, int]]:
+    graph = compared.native
     try:
-        whole = lower_graph(graph)
+        whole = lower_graph(graph, twins=compared.twins)
     except UserError as error:
         progress(f"note: not on the native engine: {error.message}")
         return
@@ -77,10 +80,10 @@ def _native(graph: Graph, progress: Progress) -> Iterator[tuple[str, int, int]]:
         yield name, plan.arena_bytes, plan.macs - graph_macs(graph)
 
 
-def pareto_front(graph: Graph, progress: Progress) -> tuple[ParetoPoint, ...]:
+def pareto_front(graph: Graph, twins: Twins, progress: Progress) -> tuple[ParetoPoint, ...]:
     """Of the native engine: each plan needs less SRAM than all with fewer MACs; empty where it can't run the graph."""
     try:
-        steps = lower_graph(graph).steps
+        steps = lower_graph(graph, twins=twins).steps
     except UserError:
         return ()
     macs, points = graph_macs(graph), list[ParetoPoint]()

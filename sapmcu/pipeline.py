@@ -36,6 +36,7 @@ from sapmcu.ir.ops import Opaque
 from sapmcu.ir.source import ModelFormat, Samples, Source
 from sapmcu.ir.text import dump_text
 from sapmcu.ir.tflite import op_code
+from sapmcu.ir.twins import Twins
 from sapmcu.lower import order_graph
 from sapmcu.native_sram import NativeWish, native_arena, plan_native
 from sapmcu.passes import NATIVE_PASSES, PASSES, Pass
@@ -118,7 +119,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         dump(tflm.graph, options.dump_ir, f"{len(rewrites) + 2}-tflm")
     model = write_tflite(tflm.graph)
     memory = replace(plan_memory(tflm.graph, len(model), target), savings=tflm.savings)
-    compared = Compared(graph, native, target, memory.model_bytes, memory.flash_bytes, tflm.savings)
+    compared = Compared(graph, native, target, board.twins, memory.model_bytes, memory.flash_bytes, tflm.savings)
     native_wish = NativeWish(
         optimize,
         options.max_extra_macs,
@@ -359,7 +360,7 @@ def with_engines(report: MemoryReport, compared: Compared, progress: Progress, *
         report,
         engines=engine_sram(compared, progress),
         boards=board_rooms(),
-        pareto=pareto_front(compared.native, progress) if pareto else (),
+        pareto=pareto_front(compared.native, compared.twins, progress) if pareto else (),
     )
 
 
@@ -390,5 +391,6 @@ def memory(
     if is_full_int8(graph):
         rewritten, _ = order_graph(rewrite(graph)[0])
         native = native_graph(rewritten)[0]
-        compared = Compared(rewritten, native, target, report.model_bytes, report.flash_bytes)
+        twins = Twins.DSP if chosen is None else chosen.twins
+        compared = Compared(rewritten, native, target, twins, report.model_bytes, report.flash_bytes)
     return report, None if chosen is None else board_fit(chosen, report), compared

@@ -18,6 +18,7 @@ from sapmcu.frontends.tflite import read_tflite
 from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.memory import Kernels
 from sapmcu.ir.source import Samples
+from sapmcu.ir.twins import Twins
 from sapmcu.isolated import Progress
 from sapmcu.lower import lower_graph, order_graph
 from sapmcu.pipeline import native_graph, rewrite
@@ -103,10 +104,10 @@ class NativeSram:
 
 
 def native_sram(graph: Graph) -> NativeSram:
-    """graph: as model.tflite holds it."""
+    """On a Cortex-M4 or M7. graph: as model.tflite holds it."""
     native = native_graph(graph)[0]
     try:
-        whole = lower_graph(native)
+        whole = lower_graph(native, twins=Twins.DSP)
     except UserError as error:
         return NativeSram(None, None, error.message)
     by_rows = plan_cascades(native, whole.steps, CascadeOptions())

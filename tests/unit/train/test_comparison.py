@@ -67,7 +67,7 @@ def test_rows_have_all_raw_numbers(done: tuple[Path, Comparison]) -> None:
     assert row.agreement is not None
     assert row.agreement > 0.9
     assert row.measure == "accuracy"
-    assert row.native_sram_bytes == 8 * 8 + 8 * 8 * 4  # the picture and the stem's output
+    assert 0 <= row.native_sram_bytes - (8 * 8 + 8 * 8 * 4) < 128  # the picture, the stem's output, scratch
     assert row.native_rows_sram_bytes is not None
     assert row.native_rows_sram_bytes < row.native_sram_bytes
     assert row.tflm_sram_bytes > row.native_sram_bytes
