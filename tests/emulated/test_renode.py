@@ -314,6 +314,45 @@ def test_the_suites_library_runs_the_vectors(tmp_path: Path, by_rows: bool) -> N
                 qemu.kill()
 
 
+@pytest.mark.needs("robot")
+@pytest.mark.parametrize("is_spoilt", [False, True])
+def test_robot_framework_runs_the_suite(
+    tmp_path: Path, project: Path, built: Firmware, fake: pytest.MonkeyPatch, is_spoilt: bool
+) -> None:
+    """Robot Framework itself; Renode's keywords, and what is behind them, are the stand-in's."""
+    (tmp_path / "keywords.robot").write_text(f"*** Settings ***\nLibrary    {FAKE.with_name('renode_keywords.py')}\n")
+    testdata = Path(shutil.copytree(project / "testdata", tmp_path / "testdata"))
+    if is_spoilt:
+        (testdata / "0001_output_0.bin").write_bytes(bytes(32))
+    variables = {
+        "RENODEKEYWORDS": tmp_path / "keywords.robot",
+        "BIN": built.build.elf,
+        "TESTDATA": testdata,
+    }
+    given = [word for name, value in variables.items() for word in ("--variable", f"{name}:{value}")]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "robot",
+            "--output",
+            "NONE",
+            "--log",
+            "NONE",
+            "--report",
+            "NONE",
+            *given,
+            project / "renode",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode == 0) != is_spoilt, done.stdout + done.stderr
+    if is_spoilt:
+        assert "vector 1, output 0:" in done.stdout
+
+
 REAL = shutil.which(os.environ.get("SAPMCU_RENODE", "renode"))
 
 

@@ -29,6 +29,11 @@ def free_port() -> int:
         return port
 
 
+def monitor_path(path: str) -> str:
+    """A path as a token of Renode's Monitor."""
+    return "@" + path.replace(" ", "\\ ")
+
+
 def vectors_should_be_equal(port: int | str, testdata: str) -> None:
     """Run every vector of testdata/ on the firmware behind the port; the first byte that differs fails the test."""
     directory = Path(testdata)

@@ -32,7 +32,7 @@ BOARDS = [
 ]
 WITHOUT = {"nrf5340dk"}
 """Boards whose UART doesn't work in Renode."""
-OWN_KEYWORDS = ("Free Port", "Vectors Should Be Equal")
+OWN_KEYWORDS = ("Free Port", "Monitor Path", "Vectors Should Be Equal")
 
 by_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: f"{board.name}-{board.choice}")
 
