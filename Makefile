@@ -8,7 +8,7 @@ DEMO_MODEL ?= models/fashion_mnist/dscnn.h5
 DEMO_BOARD ?= stm32h7
 
 # What a test compiles with, runs and looks at, and the data that the models of models/ were trained on.
-APT_TEST := gcc g++ cmake chromium gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm dataset-fashion-mnist
+APT_TEST := gcc g++ cmake chromium gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm dataset-fashion-mnist openocd stlink-tools dfu-util
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test demo test check golden docs fuzz bench prices clean
