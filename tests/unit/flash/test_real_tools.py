@@ -25,7 +25,7 @@ BOARDS = {
     "stlink": ("nucleo_f446re",),
     "dfu": ("netduinoplus2",),
 }
-"""pyocd: chips that it knows without a pack. openocd: with and without an interface of their own; 0.12 has their files."""
+"""pyocd: chips that it knows without a pack. openocd: with and without a file for the interface, all in 0.12."""
 CASES = [
     pytest.param(method, board, marks=pytest.mark.needs(METHODS[method].tool.name))
     for method, boards in BOARDS.items()
