@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from clock_models import CLOCK_TREES, POLLS, ClockTree
+from clock_models import CLOCK_TREES
+from clock_tree import POLLS, ClockTree
 from uart_facts import RP2
 
 from sapmcu.boards.board import Board, all_boards, load_board
