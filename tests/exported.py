@@ -30,9 +30,11 @@ CORES = {
     "cortex-m4": ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
     "cortex-m33": ("-mcpu=cortex-m33+nodsp", "-mthumb", "-mfloat-abi=soft"),
     "cortex-m7": ("-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard"),
+    "cortex-m55": ("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"),
 }
 """Options of gcc; the M33 is one without DSP extension."""
-WITH_DSP = ("cortex-m4", "cortex-m7")
+WITH_DSP = ("cortex-m4", "cortex-m7", "cortex-m55")
+WITH_MVE = ("cortex-m55",)
 
 
 def named(name: str) -> Graph:

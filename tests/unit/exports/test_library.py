@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from exported import CORES, WITH_DSP, write_converted, write_converted_by_rows, write_export
+from exported import CORES, WITH_DSP, WITH_MVE, write_converted, write_converted_by_rows, write_export
 from firmware_project import C_OPTIONS, run
 
 from sapmcu.build.firmware import build_firmware
@@ -17,9 +17,10 @@ from sapmcu.build.project import load_project
 from sapmcu.emit.native_app import APP_SOURCES
 from sapmcu.emulation import load_vectors
 from sapmcu.errors import UserError
-from sapmcu.run.session import Firmware, test_vectors
+from sapmcu.run.session import Firmware, target_of, test_vectors
 
 DSP_ONLY = re.compile(r"\t(smlad|smlald|sxtb16|smmlar|qadd|ssub8)\b")
+MVE_ONLY = re.compile(r"\t(vmladav\w*|vmlav\w*|vldrb|wlstp|dlstp)\.\w+\b")
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +98,7 @@ def test_each_core_gets_one_of_a_kernel_and_its_twin(tmp_path: Path, library: Pa
     assert len(set(found)) == len(found) and "sapmcu_conv2d_row_s8" in found
     code = run(["arm-none-eabi-objdump", "-d", *objects.values()])
     assert bool(DSP_ONLY.search(code)) == (core in WITH_DSP)
+    assert bool(MVE_ONLY.search(code)) == (core in WITH_MVE)
 
 
 @pytest.mark.needs("arm-none-eabi-gcc")
@@ -122,10 +124,13 @@ def test_an_old_compiler_gets_the_portable_kernels(library: Path) -> None:
         assert done.stdout.split()[-1] == expected, version
 
 
-@pytest.mark.needs("arm-none-eabi-gcc", "unicorn")
-@pytest.mark.parametrize("board", ["nucleo_f446re", "bbc_microbit"])
-def test_the_library_gives_the_right_bytes_on_a_core_with_and_without_dsp(
-    tmp_path: Path, library: Path, board: str
+@pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "qemu-system-arm")
+@pytest.mark.parametrize(
+    ("board", "emulator"),
+    [("nucleo_f446re", "unicorn"), ("bbc_microbit", "unicorn"), ("mps2_an385", "unicorn"), ("mps3_an547", "qemu")],
+)
+def test_the_library_gives_the_right_bytes_on_cores_of_each_kind(
+    tmp_path: Path, library: Path, board: str, emulator: str
 ) -> None:
     """The project's application around the library's sources in place of its own."""
     write_converted(tmp_path, board)
@@ -143,8 +148,8 @@ def test_the_library_gives_the_right_bytes_on_a_core_with_and_without_dsp(
         includes=("library", *before.includes),
     )
     (firmware / "build.json").write_bytes(after.to_json())
-    built = Firmware(load_project(firmware), build_firmware(tmp_path, "gcc"))
-    done = test_vectors(built, "unicorn", load_vectors(tmp_path))
+    built = Firmware(load_project(firmware), build_firmware(tmp_path, "gcc", target=target_of(emulator)))
+    done = test_vectors(built, emulator, load_vectors(tmp_path))
     assert len(done.results) >= 3 and done.first_difference is None
 
 
