@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,6 +37,8 @@ LOW, HIGH = -128, 127
 _BEYOND = 1 << 40
 MAX_DISTANCE = 8
 """How far from the ideal factor others are tried."""
+KEPT = 1024
+"""Sequences that are kept: those of some networks' ops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,18 @@ def _products(sums: Array, factor: Array) -> Array:
 
 
 def find_sequence(channels: Channels) -> Sequence | None:
-    """The shortest sequence for all channels, proved; None where there is none."""
+    """The shortest sequence for all channels, proved; None where there is none.
+
+    It is kept: an op is lowered whole and by rows, for several plans, with the same channels.
+    """
+    arrays = (channels.multiplier, channels.shift, channels.first, channels.last)
+    return _find_once(channels.zero_point, *(np.ascontiguousarray(one, np.int64).tobytes() for one in arrays))
+
+
+@lru_cache(maxsize=KEPT)
+def _find_once(zero_point: int, multiplier: bytes, shift: bytes, first: bytes, last: bytes) -> Sequence | None:
+    multipliers, shifts, least, largest = (np.frombuffer(one, np.int64) for one in (multiplier, shift, first, last))
+    channels = Channels(multipliers, shifts, zero_point, least, largest)
     if max(np.abs(channels.first).max(), np.abs(channels.last).max()) > MAX_SUM or channels.shift.max() > 0:
         return None
     negative = _Steps.of(channels, channels.first, np.minimum(channels.last, -1))
