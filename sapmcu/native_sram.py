@@ -13,6 +13,7 @@ from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.memory import Optimize
 from sapmcu.ir.native import Apart, NativeProgram
+from sapmcu.ir.parts import output_rows
 from sapmcu.ir.twins import Twins
 from sapmcu.lower.graph import lower_graph, lower_ops
 from sapmcu.plan.rows import CascadeOptions, plan_cascades
@@ -23,7 +24,8 @@ MAX_EXTRA_MACS_TO_FIT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class NativeWish:
-    """max_extra_macs: None for the default. room_bytes: for the arena on the board. by_rows: how inputs come.
+    """max_extra_macs: None for the default. room_bytes: for the arena on the board. by_rows: how inputs come;
+    gives_rows: how outputs go.
 
     twins: of the board's kernels. apart: region of what lies outside of the arena; then all ops run whole.
     """
@@ -32,24 +34,29 @@ class NativeWish:
     max_extra_macs: float | None
     room_bytes: int
     by_rows: bool = False
+    gives_rows: bool = False
     twins: Twins = Twins.NONE
     apart: Mapping[Apart, str] = field(default_factory=dict)
+
+    @property
+    def needs_rows(self) -> bool:
+        return self.by_rows or self.gives_rows
 
 
 def plan_native(graph: Graph, wish: NativeWish) -> tuple[NativeProgram | None, str]:
     """The program as it is wished; None and the reason where the graph has an op that the engine can't run.
 
     none: whole ops. auto: whole ops where they have room, else the fewest MACs that have. sram: the least SRAM.
-    Inputs by rows need a plan by rows in any case.
+    Inputs and outputs by rows need a plan by rows in any case.
     """
     try:
         whole = lower_graph(graph, twins=wish.twins, apart=wish.apart)
     except UserError as error:
         return None, error.message
-    if wish.apart or not graph.ops or not (wish.by_rows or _is_sought(whole, wish)):
+    if wish.apart or not graph.ops or not (wish.needs_rows or _is_sought(whole, wish)):
         return whole, ""
     plan = plan_cascades(graph, lower_ops(graph, twins=wish.twins), _options(wish))
-    if not wish.by_rows and plan.arena_bytes >= whole.plan.arena_bytes:
+    if not wish.needs_rows and plan.arena_bytes >= whole.plan.arena_bytes:
         return whole, ""
     return lower_graph(graph, twins=wish.twins, cascades=plan), ""
 
@@ -62,9 +69,9 @@ def _is_sought(whole: NativeProgram, wish: NativeWish) -> bool:
 
 def _options(wish: NativeWish) -> CascadeOptions:
     if wish.optimize is Optimize.SRAM:
-        return CascadeOptions(wish.by_rows, wish.max_extra_macs or 0.0)
+        return CascadeOptions(wish.by_rows, wish.max_extra_macs or 0.0, gives_rows=wish.gives_rows)
     extra = MAX_EXTRA_MACS_TO_FIT if wish.max_extra_macs is None else wish.max_extra_macs
-    return CascadeOptions(wish.by_rows, extra, wish.room_bytes)
+    return CascadeOptions(wish.by_rows, extra, wish.room_bytes, wish.gives_rows)
 
 
 def native_arena(
@@ -82,7 +89,10 @@ def native_arena(
         file_order_bytes=in_file_order.arena_bytes if is_reordered else whole_bytes,
         is_order_best=is_order_best,
         is_by_rows=wish.by_rows,
-        cascaded_ops=() if cascades is None else tuple(one.ops for one in cascades.parts if isinstance(one, Cascade)),
+        outputs_by_rows=() if program.cascades is None else tuple(sorted(output_rows(program))),
+        cascaded_ops=()
+        if cascades is None
+        else tuple(one.ops for one in cascades.parts if isinstance(one, Cascade) and one.ops),
         extra_macs=0 if cascades is None else cascades.macs - graph_macs(graph),
         apart=tuple((str(one), wish.apart[one], size) for one, size in plan.apart_bytes.items()),
     )

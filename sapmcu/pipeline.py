@@ -81,6 +81,7 @@ class ConvertOptions:
     optimize: str = Optimize.AUTO
     max_extra_macs: float | None = None
     input_rows: bool = False
+    output_rows: bool = False
     pareto: bool = False
     clock: str = ClockChoice.RESET
     place: tuple[str, ...] = ()
@@ -125,6 +126,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         options.max_extra_macs,
         largest_arena_bytes(board),
         options.input_rows,
+        options.output_rows,
         twins=board.twins,
         apart=apart,
     )
@@ -191,8 +193,9 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
 def check_apart(board: Board, options: ConvertOptions) -> dict[Apart, str]:
     """Region of what lies outside of the arena. Raises: UserError where ops can't run whole then."""
     apart = {one: region for one in Apart if (region := apart_region(board, one)) is not None}
-    if apart and (options.input_rows or options.optimize == Optimize.SRAM):
-        other = "--input-rows" if options.input_rows else "--optimize sram"
+    if apart and (options.input_rows or options.output_rows or options.optimize == Optimize.SRAM):
+        by_rows = "--input-rows" if options.input_rows else "--output-rows"
+        other = by_rows if options.input_rows or options.output_rows else "--optimize sram"
         raise UserError(
             f"--place {next(iter(apart))}=... and {other} exclude each other: ops by rows have both in the arena",
             hint="place the arena instead, or leave one out; with --input-rows an input may come from anywhere",

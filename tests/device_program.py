@@ -18,7 +18,10 @@ WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsha
 def compile_device(directory: Path, model: str) -> Path:
     (directory / "adder.c").write_text(model)
     firmware = firmware_dir()
-    sources = [firmware / name for name in ("apps/native/main.c", "engine/sapmcu_serve.c", "port/host/pipe.c")]
+    sources = [
+        firmware / name
+        for name in ("apps/native/main.c", "engine/sapmcu_frames.c", "engine/sapmcu_serve.c", "port/host/pipe.c")
+    ]
     program = directory / "device"
     defines = (
         "-D_POSIX_C_SOURCE=200809L",

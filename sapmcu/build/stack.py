@@ -28,6 +28,7 @@ BRANCH_RELOCATIONS = frozenset({10, 30, 51, 102, 103})
 ROOTS = ("invoke", "advance")
 """Ends of the names by which the table of a model runs it."""
 CASCADE = "sapmcu_run_cascade"
+GIVES_ROW = "sapmcu_give_row"
 ROW_KERNEL = re.compile(r"sapmcu_\w*_rows?(_|$)")
 """Names of what cascades call; no other function that a model's constants hold is called so."""
 COPY_NUMBER = re.compile(r"\.\d+$")
@@ -97,6 +98,9 @@ def _resolve_pointers(functions: Sequence[_Function], taken: dict[int, set[int]]
     calls_pointer = [one.calls_pointer for one in functions]
     for index in (index for index, calls in enumerate(calls_pointer) if calls):
         one = functions[index]
+        if GIVES_ROW in one.names:  # the application's: its stack comes on top
+            one.calls_pointer = False
+            continue
         if CASCADE in one.names:  # none is called where all rows are those of an input
             one.callees |= row_kernels
             one.calls_pointer = False

@@ -77,6 +77,11 @@ def fraction(ctx: click.Context, param: click.Parameter, value: str | None) -> f
     help="The application pushes the native engine's input row by row, as a camera does: it never lies in SRAM whole.",
 )
 @click.option(
+    "--output-rows",
+    is_flag=True,
+    help="The application takes the native engine's outputs row by row as they are made: they never lie in SRAM whole.",
+)
+@click.option(
     "--pareto",
     is_flag=True,
     help="Plan the native engine with more and more MACs, too, and draw in report.html what less SRAM costs. Takes "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sapmcu.emit.c_source import c_comment, c_float, c_integer, c_list, c_string, wrapped
 from sapmcu.emit.cascade import cascade_headers, cascade_tables
-from sapmcu.emit.native_rows import row_declarations, row_functions
+from sapmcu.emit.native_rows import row_declarations, row_functions, taken_declarations, taken_functions
 from sapmcu.emit.origin import Origin, block_comment
 from sapmcu.emit.tflm import C_TYPES
 from sapmcu.ir.cascade import Cascade
@@ -24,10 +24,11 @@ from sapmcu.ir.native import (
     Params,
     Pointer,
     Scratch,
+    StaticRef,
     Step,
     TensorRef,
 )
-from sapmcu.ir.parts import input_rows, last_ops, part_data, pointed_to, program_cascades, program_parts
+from sapmcu.ir.parts import input_rows, last_ops, output_rows, part_data, pointed_to, program_cascades, program_parts
 
 NARROW_TYPES = ("int8_t", "uint8_t", "int16_t", "uint16_t")
 """Their arrays are aligned to words, so that kernels can load several numbers at once."""
@@ -122,6 +123,8 @@ class _Source:
         else:
             yield from INVOKE
             yield f"int sapmcu_{self.model}_invoke(void);"
+        if taken := output_rows(self.program):
+            yield from taken_declarations(self.model, self.macro, taken)
         yield ""
         yield "/* Input or output `index`: _BYTES bytes, 8-byte aligned; NULL where there is none. */"
         yield f"void *sapmcu_{self.model}_input(uint32_t index);"
@@ -142,6 +145,8 @@ class _Source:
         yield f"static SAPMCU_ARENA int8_t arena[{self.macro}_ARENA_BYTES];"
         for home, size in self.program.plan.apart_bytes.items():
             yield f"static SAPMCU_{home.upper()}S int8_t {home}_memory[{max(size, 1)}];"
+        if output_rows(self.program):
+            yield "static sapmcu_row_taker taker;"
         yield ""
         yield from self.data()
         yield from self.run()
@@ -240,6 +245,8 @@ class _Source:
         else:
             yield from ("", f"int sapmcu_{model}_invoke(void) {{", "    return run(UINT32_MAX);", "}")
             yield from ("", "static int invoke_ops(uint32_t count) {", "    return run(count);", "}", "")
+        if output_rows(self.program):
+            yield from taken_functions(model)
         yield from self.table("inputs", inputs)
         yield from self.table("outputs", outputs)
         for role, kind, count in (("input", "void *", len(inputs)), ("output", "const void *", len(outputs))):
@@ -262,6 +269,7 @@ class _Source:
             "    .outputs = outputs,",
             "    .arena = arena,",
             "    .arena_bytes = sizeof arena,",
+            *(("    .taker = &taker,",) if output_rows(self.program) else ()),
             *(
                 ("    .rows = &rows,",)
                 if rows
@@ -272,7 +280,7 @@ class _Source:
 
     def table(self, role: str, tensors: Sequence[Tensor]) -> Iterator[str]:
         yield f"static const sapmcu_tensor {role}[{len(tensors)}] = {{"
-        by_rows = input_rows(self.program) if role == "inputs" else {}
+        by_rows = input_rows(self.program) if role == "inputs" else output_rows(self.program)
         for index, tensor in enumerate(tensors):
             place = "NULL" if index in by_rows else self.address(tensor.name)
             yield f"    {{{place}, {tensor.size_bytes}}}, /* {c_comment(tensor.name)} */"
@@ -325,11 +333,13 @@ def _fields(params: Params, names: Names, prefix: str = "") -> Iterator[str]:
             yield f"{prefix}.{name} = {_value(value, names)}"
 
 
-def _value(value: Element | Constant | Pointer | FunctionRef | None, names: Names) -> str:
+def _value(value: Element | Constant | Pointer | StaticRef | FunctionRef | None, names: Names) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, Pointer):
         return f"&{names[value.target]}"
+    if isinstance(value, StaticRef):
+        return f"&{value.name}"
     if isinstance(value, FunctionRef):
         return value.name
     return names[value] if isinstance(value, Constant) else _element(value)

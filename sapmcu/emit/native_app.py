@@ -17,11 +17,13 @@ from sapmcu.ir.native import Apart
 
 APP_SOURCES: Mapping[str, str] = {
     "main.c": "apps/native/main.c",
+    "engine/sapmcu_frames.c": "engine/sapmcu_frames.c",
     "engine/sapmcu_serve.c": "engine/sapmcu_serve.c",
     "freestanding/string.c": "freestanding/string.c",
     **BOARD_SOURCES,
 }
 OTHER_FILES: Mapping[str, str] = {
+    "engine/frames.h": "engine/frames.h",
     "freestanding/include/string.h": "freestanding/include/string.h",
     "include/sapmcu/model.h": "include/sapmcu/model.h",
     "include/sapmcu/port.h": "include/sapmcu/port.h",

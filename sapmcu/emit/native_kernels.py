@@ -11,8 +11,11 @@ from sapmcu.emit.native_rows import ENGINE
 from sapmcu.firmware_files import firmware_dir
 from sapmcu.ir.cascade import Cascade
 from sapmcu.ir.native import FunctionRef, NativeProgram, Params, Pointer, Value
-from sapmcu.ir.parts import input_rows, program_parts
+from sapmcu.ir.parts import input_rows, output_rows, program_parts
 from sapmcu.ir.twins import Twins
+
+SENDER = "sapmcu_send_row"
+"""Takes the rows of outputs in a firmware that serves a host."""
 
 
 def functions(program: NativeProgram) -> tuple[str, ...]:
@@ -23,6 +26,8 @@ def functions(program: NativeProgram) -> tuple[str, ...]:
 def _functions(program: NativeProgram) -> Iterator[str]:
     if input_rows(program):
         yield from ENGINE
+    if output_rows(program):
+        yield SENDER
     for part in program_parts(program):
         if isinstance(part, Cascade):
             yield "sapmcu_run_cascade"

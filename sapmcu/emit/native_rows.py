@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from sapmcu.emit.c_source import c_list
 from sapmcu.ir.native import NativeProgram
-from sapmcu.ir.parts import InputRows
+from sapmcu.ir.parts import InputRows, OutputRows
 
 ENGINE = ("sapmcu_find_row", "sapmcu_invoke_by_rows", "sapmcu_push_row", "sapmcu_run_to_row")
 """Functions of firmware/engine/ that such a model calls."""
@@ -35,6 +35,26 @@ def row_declarations(model: str, macro: str, rows: Mapping[int, InputRows]) -> I
         yield ""
     yield "/* Run the model once: read() writes the rows that it asks for, some perhaps again or in parts. */"
     yield f"void sapmcu_{model}_invoke_by_rows(sapmcu_read_row_fn *read, void *context);"
+
+
+def taken_declarations(model: str, macro: str, rows: Mapping[int, OutputRows]) -> Iterator[str]:
+    """Of the header, for outputs that go by rows."""
+    yield ""
+    yield "/* Outputs that go by rows are never in the arena as a whole: write() gets each row as soon as it is made,"
+    yield " * from top to bottom, and what it points to is valid until write() returns. Say so before a run. */"
+    for index, one in rows.items():
+        yield f"#define {macro}_OUTPUT_{index}_ROWS {one.rows}"
+        yield f"#define {macro}_OUTPUT_{index}_ROW_BYTES {one.row_bytes}"
+    yield f"void sapmcu_{model}_give_rows(sapmcu_write_row_fn *write, void *context);"
+
+
+def taken_functions(model: str) -> Iterator[str]:
+    yield from (
+        f"void sapmcu_{model}_give_rows(sapmcu_write_row_fn *write, void *context) {{",
+        "    taker = (sapmcu_row_taker){write, context};",
+        "}",
+        "",
+    )
 
 
 def row_functions(program: NativeProgram, model: str, rows: Mapping[int, InputRows]) -> Iterator[str]:

@@ -28,6 +28,8 @@ VERBATIM: Mapping[str, str] = {
     "debug_log.cc": "apps/tflm/debug_log.cc",
     "cmake/arm-none-eabi-gcc.cmake": "cmake/arm-none-eabi-gcc.cmake",
     "cmake/tflm.cmake": "cmake/tflm.cmake",
+    "engine/frames.h": "engine/frames.h",
+    "engine/sapmcu_frames.c": "engine/sapmcu_frames.c",
     "engine/sapmcu_serve.c": "engine/sapmcu_serve.c",
     "include/sapmcu/model.h": "include/sapmcu/model.h",
     "include/sapmcu/port.h": "include/sapmcu/port.h",
@@ -41,7 +43,7 @@ VERBATIM: Mapping[str, str] = {
 MODEL_SOURCES = ("model_data.cc",)
 SERVED_SOURCES = (
     *MODEL_SOURCES,
-    *("serve.cc", "interpreter.cc", "debug_log.cc", "engine/sapmcu_serve.c"),
+    *("serve.cc", "interpreter.cc", "debug_log.cc", "engine/sapmcu_frames.c", "engine/sapmcu_serve.c"),
     "port/libc_stubs.c",
     *BOARD_SOURCES,
 )

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from sapmcu.ir.native import Constant, FunctionRef, Params
 
+GIVE_ROW = "sapmcu_give_row"
+"""The kernel of forms that give rows of outputs."""
+
 
 @dataclass(frozen=True, slots=True)
 class RowReads:
@@ -97,6 +100,11 @@ class RowForm:
     in_place: tuple[int, ...] = ()
     macs: int = 0
     columns: Columns | None = None
+
+    @property
+    def gives_output(self) -> bool:
+        """Whether its steps give rows of an output to the application; y is a byte that means nothing."""
+        return self.kernel is not None and self.kernel.name == GIVE_ROW
 
 
 @dataclass(frozen=True, slots=True)

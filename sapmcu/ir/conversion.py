@@ -78,8 +78,8 @@ class NativeArena:
 
     bound_bytes: no plan of this order of steps is smaller. whole_ops_bytes: where each op runs whole; file_order_bytes:
     in the order of the file, too. is_order_best: no other order of whole ops has a lower bound. is_by_rows: inputs come
-    row by row. cascaded_ops: indices of the ops of each cascade. apart: (input or output, region, bytes) of what lies
-    outside of the arena.
+    row by row. outputs_by_rows: indices of outputs that go so. cascaded_ops: indices of the ops of each cascade. apart:
+    (input or output, region, bytes) of what lies outside of the arena.
     """
 
     arena_bytes: int
@@ -88,6 +88,7 @@ class NativeArena:
     file_order_bytes: int
     is_order_best: bool
     is_by_rows: bool = False
+    outputs_by_rows: tuple[int, ...] = ()
     cascaded_ops: tuple[tuple[int, ...], ...] = ()
     extra_macs: int = 0
     apart: tuple[tuple[str, str, int], ...] = ()

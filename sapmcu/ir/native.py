@@ -48,8 +48,15 @@ class Pointer:
     target: Params
 
 
-Value: TypeAlias = "Element | Constant | Params | Pointer | FunctionRef | None"
-"""Of a field: numbers, a pointer to a constant or struct, a struct inside the struct, a function, or NULL."""
+@dataclass(frozen=True, slots=True)
+class StaticRef:
+    """The address of a variable that the model's source defines, as a field of a struct."""
+
+    name: str
+
+
+Value: TypeAlias = "Element | Constant | Params | Pointer | StaticRef | FunctionRef | None"
+"""Of a field: numbers, a pointer to a constant, struct or variable, a struct inside the struct, a function, or NULL."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,26 @@ def input_rows(program: NativeProgram) -> Mapping[int, InputRows]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class OutputRows:
+    """How an output goes: so many rows, each once, from the first to the last."""
+
+    rows: int
+    row_bytes: int
+
+
+def output_rows(program: NativeProgram) -> Mapping[int, OutputRows]:
+    """By index, the outputs that go by rows."""
+    found: dict[int, OutputRows] = {}
+    for part in program_cascades(program):
+        for form in part.forms:
+            if form.gives_output and form.params is not None:
+                (index,) = (value for name, value in form.params.fields if name == "output")
+                assert isinstance(index, int)
+                found[index] = OutputRows(form.steps, form.reads[0].row_bytes)
+    return found
+
+
 def input_of_form(program: NativeProgram, form: RowForm) -> int:
     """Index of the input whose rows a form delivers: it has them, perhaps by the name of an alias, or reads them."""
     store = form.reads[0].store if form.reads else form.store

@@ -41,6 +41,8 @@ def _native(result: Conversion) -> list[tuple[str, str, str]]:
         best = "least of all orders" if is_best else "optimal for this order"
     inside = [f"{one}s" for one in Apart if one not in {what for what, _, _ in native.apart}]
     what = "input by rows" if native.is_by_rows else f"{' and '.join(inside) or 'neither inputs nor outputs'} in it"
+    if native.outputs_by_rows:
+        what = "input and output by rows" if native.is_by_rows else "output by rows"
     rows = [("native arena", number(native.arena_bytes), f"bytes, {what}; {best}")]
     rows += [(f"  {what}s apart", number(size), f"bytes in {region}") for what, region, size in native.apart]
     if native.cascaded_ops:

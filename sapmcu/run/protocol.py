@@ -8,7 +8,7 @@ import struct
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
@@ -53,6 +53,7 @@ class Status(IntEnum):
     BAD_ARGUMENT = 5
     UNSUPPORTED = 6
     FAILED = 7
+    ROW = 8
 
 
 SENTENCES = {
@@ -63,6 +64,7 @@ SENTENCES = {
     Status.BAD_ARGUMENT: "the device has no such model, tensor or range of bytes",
     Status.UNSUPPORTED: "the firmware can't do that",
     Status.FAILED: "the engine failed",
+    Status.ROW: "the device gave a row of an output, which ends nothing",
 }
 DAMAGED = (Status.BAD_FRAME, Status.BAD_CRC)
 
@@ -183,6 +185,7 @@ class Device:
         self._reader = FrameReader()
         self._replies: deque[Reply] = deque()
         self._takes_rows: bool | None = None
+        self._given: dict[int, bytearray] = {}
         self.stray_replies = 0
         """Replies that answer nothing that was still asked: late ones, or a request that reached the device twice."""
         self.calls = 0
@@ -254,6 +257,12 @@ class Device:
             part = inputs[index][offset : offset + length]
             self._ask(Command.WRITE_INPUT, struct.pack("<II", index, offset) + part)
 
+    def given_rows(self) -> Mapping[int, bytes]:
+        """What has come of outputs that go by rows since the last call, by their index."""
+        given = {index: bytes(rows) for index, rows in self._given.items()}
+        self._given.clear()
+        return given
+
     def read_output(self, index: int, length: int, offset: int = 0) -> bytes:
         """Raises: DeviceError."""
         return b"".join(
@@ -290,7 +299,8 @@ class Device:
             self._sequence = (self._sequence + 1) & 0xFF
             request = encode_request(command, self._sequence, payload, self._model)
             self._stream.write(request)
-            reply = self._answer(command, request)
+            while (reply := self._answer(command, request)).status == Status.ROW:
+                self._take_row(reply.payload)
             if reply.status == Status.OK:
                 return reply.payload
             if reply.status not in DAMAGED or left == 0:
@@ -301,6 +311,11 @@ class Device:
             sentence += f" with {_numbers(reply.payload, 1)[0]}"
         kind = LineError if known in DAMAGED else DeviceError
         raise kind(f"{sentence} ({_words(command)})", known)
+
+    def _take_row(self, payload: bytes) -> None:
+        index, offset = _numbers(payload, 2)
+        rows = self._given.setdefault(index, bytearray())
+        rows[offset:] = payload[8:]  # from top to bottom; the first begins a run
 
     def _answer(self, command: Command, request: bytes) -> Reply:
         """The reply to the last request. A damaged request may have lost its command or sequence on the way."""

@@ -11,16 +11,19 @@ from firmware_project import ORIGIN, write_files
 from native_data.families import FAMILIES, expected_values, inputs_of
 from native_data.host import assert_all_equal, examples, joined
 from native_data.pulled import pulled_plan
+from native_project import write_graph_project
 from networks import NETWORKS, board_of, load_network, network_firmware
+from networks_by_hand import Network
 
 from sapmcu.boards.board import load_board
 from sapmcu.build.firmware import build_firmware
 from sapmcu.build.project import load_project
 from sapmcu.emit.native_project import emit_native_project
+from sapmcu.emulation import load_vectors
 from sapmcu.ir.check import graph_violations
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.native import NativeProgram
-from sapmcu.ir.parts import input_rows
+from sapmcu.ir.parts import input_rows, output_rows
 from sapmcu.ir.run import Run
 from sapmcu.ir.twins import Twins
 from sapmcu.ir.vectors import Vector
@@ -28,7 +31,7 @@ from sapmcu.lower import lower_graph
 from sapmcu.lower.graph import lower_ops
 from sapmcu.pipeline import native_graph
 from sapmcu.plan.rows import CascadeOptions, plan_cascades
-from sapmcu.run.session import Firmware, invoke, run_vectors, start
+from sapmcu.run.session import Firmware, invoke, run_vectors, start, target_of
 
 pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "tflite_micro")
 KWS, RESNET, PERSON = "mlperf_kws_ref_model", "mlperf_ic_resnet_quant", "tflm_person_detect"
@@ -80,6 +83,35 @@ def test_other_cores_and_compilers_give_the_same(
     run = run_vectors(firmware, emulator, network.vectors[-3:])
     assert run.outputs_equal
     assert run.measurement.instructions is not None and run.measurement.instructions > 100_000
+
+
+def segmented() -> Graph:
+    """Two images of 24×24 from one that is smaller; softmax makes its result a pixel at a time."""
+    net = Network((12, 12), 4)
+    x = net.conv(net.conv(net.x, 8, (3, 3)), 16)
+    wide = net.depth_to_space(x)
+    return net.graph(net.conv(wide, 6, (3, 3)), net.softmax(net.conv(wide, 4)))
+
+
+@pytest.mark.parametrize("emulator", ["unicorn", pytest.param("qemu", marks=pytest.mark.needs("qemu-system-arm"))])
+@pytest.mark.parametrize("by_rows", [False, True], ids=["whole input", "input by rows"])
+def test_outputs_by_rows_are_those_of_the_reference(tmp_path: Path, by_rows: bool, emulator: str) -> None:
+    graph = segmented()
+    plan = plan_cascades(graph, lower_ops(graph), CascadeOptions(by_rows=by_rows, gives_rows=True))
+    program = lower_graph(graph, cascades=plan)
+    assert {index: one.rows for index, one in output_rows(program).items()} == {0: 24, 1: 24 * 24}
+    random = np.random.default_rng(1)
+    images = [(random.integers(-128, 128, (1, 12, 12, 4), np.int8),) for _ in range(3)]
+    write_graph_project(tmp_path, "mps2_an386", graph, images, program=program)
+    target = build_firmware(tmp_path, "gcc", target=target_of(emulator))
+    firmware = Firmware(load_project(tmp_path / "firmware"), target)
+    run = run_vectors(firmware, emulator, load_vectors(tmp_path))
+    assert run.outputs_equal
+    assert run.arena_bytes == program.plan.arena_bytes < 24 * 24 * 6
+    assert firmware.build.worst_stack_bytes is not None
+    instructions, by_op = run.measurement.instructions, run.measurement.instructions_by_op
+    if instructions is not None and by_op is not None and emulator == "unicorn":
+        assert sum(by_op) == instructions
 
 
 def test_strips_take_parts_of_rows(tmp_path: Path) -> None:

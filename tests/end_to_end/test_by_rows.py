@@ -70,6 +70,17 @@ def test_least_sram_runs_in_the_emulator(run: Run, tmp_path: Path, more: list[st
     assert run("test", out).code == 0
 
 
+@pytest.mark.needs("unicorn")
+def test_outputs_by_rows_come_while_the_firmware_runs(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ran = run("convert", reference_model(SPEECH), "--board", "nucleo_f446re", "--output-rows", "-o", out)
+    assert ran.code == 0, ran.err
+    assert native_of(out)["outputs_by_rows"] == [0] and "output by rows" in ran.out
+    header = (out / "firmware/sapmcu_tflm_micro_speech_quantized.h").read_text()
+    assert "_give_rows(sapmcu_write_row_fn *write, void *context);" in header and "_OUTPUT_0_ROWS 1" in header
+    assert run("test", out).code == 0
+
+
 def test_memory_shows_the_engines_and_the_front(run: Run) -> None:
     ran = run("memory", reference_model(SPEECH), "--pareto", "--json")
     assert ran.code == 0, ran.err

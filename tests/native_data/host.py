@@ -50,6 +50,10 @@ SHA256 = bytes(range(32)).hex()
 Values = Mapping[str, Array]
 
 
+SERVING = ("sapmcu_serve", "sapmcu_frames", "sapmcu_send_row")
+"""Files of the engine that need a port."""
+
+
 def examples(strategy: st.SearchStrategy[Graph], count: int) -> list[Graph]:
     """The same `count` graphs on every run, to be compiled together."""
     found: list[Graph] = []
@@ -113,7 +117,7 @@ def spread(graph: Graph) -> tuple[NativeProgram, list[tuple[int, int]]]:
 def build_kernels(directory: Path, compiler: HostCompiler = GCC) -> Path:
     """All portable kernels and drivers as a library with sanitizers."""
     firmware = firmware_dir()
-    engine = [path for path in sorted((firmware / "engine").glob("*.c")) if path.stem != "sapmcu_serve"]
+    engine = [path for path in sorted((firmware / "engine").glob("*.c")) if path.stem not in SERVING]
     sources = [*sorted((firmware / "kernels").glob("*.c")), *engine]
     options = (*C_OPTIONS, "-O1", *compiler.sanitizers, f"-I{firmware / 'include'}")
     run([*compiler.command, *options, "-c", *sources], cwd=directory)

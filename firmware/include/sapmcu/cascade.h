@@ -78,6 +78,16 @@ typedef struct {
  * which is left to it; run_count at the end. */
 uint32_t sapmcu_run_cascade(const sapmcu_cascade *cascade, int8_t *arena, uint32_t from);
 
+/* Row o of an output for the application. */
+typedef struct {
+    sapmcu_row_taker *taker;
+    uint32_t output, bytes; /* index; of a row */
+} sapmcu_give_row_params;
+
+/* params: sapmcu_give_row_params. rows: a row of the output, and the address of its index, a uint32_t. y:
+ * nothing. */
+sapmcu_row_fn sapmcu_give_row;
+
 /* How far a cascade has come that waits for rows: the run that it stopped at, and how many rows of that run
  * are there. All 0 at the beginning. */
 typedef struct {

@@ -50,6 +50,24 @@ typedef void sapmcu_read_row_fn(void *context, const sapmcu_input_row *wanted);
 /* Run a model once, for sources that have any row at any time. */
 void sapmcu_invoke_by_rows(const sapmcu_row_inputs *rows, sapmcu_read_row_fn *read, void *context);
 
+/* A row of an output that goes row by row and is never in the arena as a whole: `bytes` bytes at `data`,
+ * valid until the function that gets it returns. Rows come from top to bottom; those of several outputs in
+ * turn. */
+typedef struct {
+    const void *data;
+    uint32_t output, row; /* indices */
+    uint32_t bytes;
+} sapmcu_output_row;
+
+/* Take a row; context: the caller's. It must not run the model. */
+typedef void sapmcu_write_row_fn(void *context, const sapmcu_output_row *row);
+
+/* Who takes the rows of outputs, set before a run; write NULL: nobody. */
+typedef struct {
+    sapmcu_write_row_fn *write;
+    void *context;
+} sapmcu_row_taker;
+
 /* All of it is constant: in flash. `data` of inputs is written before invoke(); invoke() may overwrite it,
  * since other tensors share its memory. `data` of outputs is valid until the next write to an input or the
  * next invoke().
@@ -58,7 +76,8 @@ void sapmcu_invoke_by_rows(const sapmcu_row_inputs *rows, sapmcu_read_row_fn *re
  * invoke: run the model once; 0, or the engine's error.
  * invoke_ops: run only the first `count` ops (at most op_count), so that the tensors alive after them can be
  * read from the arena; NULL where the firmware can't.
- * rows: of a model with inputs that come by rows, whose `data` is NULL, as is its invoke; else NULL. */
+ * rows: of a model with inputs that come by rows, whose `data` is NULL, as is its invoke; else NULL.
+ * taker: of a model with outputs that go by rows, whose `data` is NULL; else NULL. */
 typedef struct {
     const char *name;
     uint8_t sha256[32];
@@ -72,6 +91,7 @@ typedef struct {
     int (*invoke)(void);
     int (*invoke_ops)(uint32_t count);
     const sapmcu_row_inputs *rows;
+    sapmcu_row_taker *taker;
 } sapmcu_model;
 
 /* The models of this firmware; generated with them, read by the application. */

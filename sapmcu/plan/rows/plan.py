@@ -26,7 +26,9 @@ WORD = 4
 
 @dataclass(frozen=True, slots=True)
 class CascadeOptions:
-    """by_rows: the application delivers the graph's inputs row by row; with extra MACs perhaps more than once.
+    """gives_rows: the application takes the rows of outputs as they are made, which needn't be kept then.
+
+    by_rows: the application delivers the graph's inputs row by row; with extra MACs perhaps more than once.
 
     max_extra_macs: what may be computed twice, as a share of the graph's MACs. sram_limit: bytes of arena that are
     enough: of the plans that need no more, the one with the fewest MACs is taken, then the one with the fewest steps.
@@ -35,6 +37,7 @@ class CascadeOptions:
     by_rows: bool = False
     max_extra_macs: float = 0.0
     sram_limit: int | None = None
+    gives_rows: bool = False
 
 
 def plan_cascades(graph: Graph, steps: Sequence[Step], options: CascadeOptions) -> CascadePlan:
@@ -42,7 +45,7 @@ def plan_cascades(graph: Graph, steps: Sequence[Step], options: CascadeOptions) 
 
     Every plan is replayed before it is returned.
     """
-    source = Source(graph, {step.index: step.lowered for step in steps}, options.by_rows)
+    source = Source(graph, {step.index: step.lowered for step in steps}, options.by_rows, options.gives_rows)
     least: CascadePlan | None = None
     for plan in _plans(source, steps, options):
         least = plan if least is None or plan.arena_bytes < least.arena_bytes else least
@@ -80,7 +83,7 @@ def _plans(source: Source, steps: Sequence[Step], options: CascadeOptions) -> It
     """From the one that computes least to the one that needs least SRAM."""
     graph = source.graph
     items, trailing_ops = source.items()
-    if not options.by_rows:
+    if not options.by_rows and not source.given:
         yield _Planner(graph, make_problem(source, items)).whole_plan(plan_arena(graph, steps))
     for choice in choices(source, items, int(options.max_extra_macs * graph_macs(graph)), options.sram_limit):
         yield _Planner(graph, make_problem(source, choice.items, trailing_ops=trailing_ops)).plan(choice.segments)
@@ -131,7 +134,9 @@ class _Planner:
         """Stores whose rows must lie one behind the other."""
         owners, works = self.problem.owners, self.problem.works
         by_rows = {form.store for work in works for form in work.forms if not form.kernel}
-        names = {owners[name].name for name in (*self.graph.inputs, *self.graph.outputs) if name in owners} - by_rows
+        given = {owners[reads.store].name for work in works for reads in _given(work.forms)}
+        names = {owners[name].name for name in (*self.graph.inputs, *self.graph.outputs) if name in owners}
+        names -= by_rows | given
         for segment in segments:
             for work in works[segment.first : segment.end]:
                 if segment.is_whole:
@@ -212,6 +217,11 @@ class _Planner:
             else:
                 total += op_macs(self.graph, self.graph.ops[part])
         return total
+
+
+def _given(forms: Sequence[RowForm]) -> Iterator[RowReads]:
+    """What forms read of outputs that go by rows."""
+    return (reads for form in forms if form.gives_output for reads in form.reads)
 
 
 class _Views:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sapmcu.ir.cascade import Columns, RowForm, RowReads
+from sapmcu.ir.cascade import GIVE_ROW, Columns, RowForm, RowReads
 from sapmcu.ir.graph import Graph
-from sapmcu.ir.native import Lowered
+from sapmcu.ir.native import FunctionRef, Lowered, Params, StaticRef, Value
 from sapmcu.plan.native import scratch_bytes
 
 INPUT = -1
@@ -112,12 +112,13 @@ class Item:
 @dataclass(frozen=True)
 class Source:
     """A graph with what its ops become. by_rows: the inputs are delivered by rows where all their readers can take
-    them so.
+    them so. gives_rows: the application takes rows of the outputs as they are made.
     """
 
     graph: Graph
     lowered: Mapping[int, Lowered]
     by_rows: bool
+    gives_rows: bool = False
 
     @cached_property
     def owners(self) -> Mapping[str, str]:
@@ -149,7 +150,22 @@ class Source:
                     items.append(Item(INPUT, (), (self.delivery(owner),), None))
             items.append(Item(index, tuple(waiting), lowered.forms, lowered))
             waiting = []
+            stores = dict.fromkeys(self.owners.get(form.store, form.store) for form in lowered.forms)
+            items += (Item(index, (), (self.given[name],), None) for name in stores if name in self.given)
         return tuple(items), tuple(waiting)
+
+    @cached_property
+    def given(self) -> Mapping[str, RowForm]:
+        """By its owner, each output that goes by rows, as the op has them that makes it; of no two outputs' bytes."""
+        owners = [self.owners.get(name, "") for name in self.graph.outputs if self.gives_rows]
+        inputs = {self.owners.get(name, "") for name in self.graph.inputs}
+        forms = [form for one in self.lowered.values() for form in one.forms]
+        found: dict[str, RowForm] = {}
+        for index, owner in enumerate(owners):
+            made = next((form for form in forms if self.owners.get(form.store) == owner), None)
+            if made is not None and owner not in inputs and owners.count(owner) == 1:
+                found[owner] = give_form(index, made)
+        return found
 
     def inputs_by_rows(self) -> set[str]:
         """Inputs that all readers take by rows, and that are no outputs."""
@@ -169,6 +185,26 @@ class Source:
         shape = self.graph.tensors[owner].shape
         columns = Columns(shape[2], ()) if len(shape) == 4 else None
         return RowForm(owner, reads.rows, reads.row_bytes, reads.rows, columns=columns)
+
+
+def give_form(output: int, made: RowForm) -> RowForm:
+    """Step o gives row o of an output to the application. made: how the rows are made."""
+    fields: tuple[tuple[str, Value], ...] = (
+        ("taker", StaticRef("taker")),
+        ("output", output),
+        ("bytes", made.row_bytes),
+    )
+    return RowForm(
+        store=f"{made.store} given",
+        rows=1,
+        row_bytes=1,
+        steps=made.rows,
+        reads=(RowReads(made.store, made.rows, made.row_bytes),),
+        kernel=FunctionRef(GIVE_ROW, "sapmcu/cascade.h"),
+        params=Params("sapmcu_give_row_params", fields, "given"),
+        is_update=True,
+        is_numbered=True,
+    )
 
 
 def make_problem(
@@ -223,7 +259,8 @@ class _Builder:
         first = 0
         for owner, (rows, row_bytes) in sizes.items():
             names = tuple(tensors.get(owner, ()))
-            is_kept = owner in self.kept or any(name in graph.outputs for name in names)
+            is_output = owner not in self.source.given and any(name in graph.outputs for name in names)
+            is_kept = owner in self.kept or is_output
             self.stores[owner] = Store(owner, rows, row_bytes, first, names, is_kept)
             self.row_bytes += [row_bytes] * rows
             first += rows

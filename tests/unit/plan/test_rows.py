@@ -81,6 +81,26 @@ def test_all_readers_of_an_image_go_on_abreast() -> None:
     assert any(len(cascade.ops) >= 5 for cascade in cascades(plan))
 
 
+def test_a_large_output_that_goes_by_rows_is_never_whole() -> None:
+    net = Network((16, 16), 4)
+    graph = net.graph(net.conv(net.conv(net.x, 4, (3, 3)), 32))
+    steps = lower_graph(graph).steps
+    plan = plan_cascades(graph, steps, CascadeOptions(by_rows=True, gives_rows=True))
+    # three rows of 64, a row of 512 and the byte that giving it writes
+    assert plan.arena_bytes <= 4 * 64 + 512 + 8
+    assert plan_of(graph, by_rows=True).arena_bytes >= 16 * 512
+
+
+def test_the_checker_finds_an_output_of_which_a_row_is_not_given() -> None:
+    graph = chain()
+    plan = plan_cascades(graph, lower_graph(graph).steps, CascadeOptions(by_rows=True, gives_rows=True))
+    part = cascades(plan)[-1]
+    (give,) = (number for number, form in enumerate(part.forms) if form.gives_output)
+    runs = tuple(run for run in part.runs if run.form != give)
+    with pytest.raises(AssertionError, match="not all steps"):
+        verify_cascades(graph, lower_graph(graph).steps, replace(plan, parts=(replace(part, runs=runs),)))
+
+
 def test_an_addition_of_a_constant_image_goes_by_rows() -> None:
     net = Network((16, 16), 4)
     graph = net.graph(net.mean(net.shifted(net.conv(net.x, 4, (3, 3)))))
@@ -193,6 +213,8 @@ def test_random_networks_have_plans_that_are_no_worse_than_whole_ops(graph: Grap
     assert plan.bound_bytes <= plan.arena_bytes <= whole
     by_rows = plan_cascades(graph, steps, CascadeOptions(by_rows=True))
     assert by_rows.bound_bytes <= by_rows.arena_bytes
+    given = plan_cascades(graph, steps, CascadeOptions(by_rows=True, gives_rows=True))
+    assert given.bound_bytes <= given.arena_bytes
 
 
 @settings(max_examples=60, deadline=None)
