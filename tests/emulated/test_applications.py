@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from firmware_project import C_OPTIONS, ORIGIN, WARNINGS, run, run_qemu, write_files
 from native_data.small_net import small_net
+from networks_by_hand import Network
 from reference_models import ROOT
 from strategies import varied_inputs
 
@@ -33,6 +35,7 @@ from sapmcu.run.session import Firmware, start
 
 SHA256 = bytes(32).hex()
 MINIMAL = firmware_dir() / "apps" / "minimal" / "main.c"
+MAP = firmware_dir() / "apps" / "map" / "main.c"
 CAMERA = firmware_dir() / "apps" / "camera" / "main.c"
 
 
@@ -90,12 +93,39 @@ def test_the_camera_application_gives_the_same_scores_line_by_line(tmp_path: Pat
     assert run_qemu(board, build_firmware(tmp_path, "gcc").elf) == (0, 2 * printed())
 
 
+def map_net() -> Graph:
+    """An image of one channel, twice as large as the one that it is made of."""
+    net = Network((8, 10), 2)
+    large = net.depth_to_space(net.conv(net.conv(net.x, 6, (3, 3)), 8, (3, 3)))
+    return replace(net.graph(net.conv(large, 1, (3, 3))), name="map")
+
+
+def rows_in_and_out(graph: Graph) -> NativeProgram:
+    options = CascadeOptions(by_rows=True, gives_rows=True)
+    return lower_graph(graph, cascades=plan_cascades(graph, lower_ops(graph), options))
+
+
+@pytest.mark.needs("arm-none-eabi-gcc", "qemu-system-arm")
+def test_the_map_application_prints_rows_as_they_are_made(tmp_path: Path) -> None:
+    board, graph = load_board("mps2_an386"), map_net()
+    write_models(tmp_path, board.name, [rows_in_and_out(graph)])
+    (tmp_path / "firmware" / "main.c").write_bytes(MAP.read_bytes())
+    image = (np.arange(8 * 10 * 2) * 37 % 256 - 128).astype(np.int8).reshape(1, 8, 10, 2)
+    values = run_graph(graph, [image])[graph.outputs[0]].reshape(16, 20)
+    art = "".join("".join(".#"[int(one > 0)] for one in row) + "\n" for row in values)
+    assert "#" in art and "." in art
+    assert run_qemu(board, build_firmware(tmp_path, "gcc").elf) == (0, art)
+
+
 @pytest.mark.needs("g++")
-@pytest.mark.parametrize(("application", "lower"), [(MINIMAL, lower_graph), (CAMERA, by_rows)])
+@pytest.mark.parametrize(
+    ("application", "make", "lower"),
+    [(MINIMAL, dscnn, lower_graph), (CAMERA, dscnn, by_rows), (MAP, map_net, rows_in_and_out)],
+)
 def test_the_applications_are_cpp_too(
-    tmp_path: Path, application: Path, lower: Callable[[Graph], NativeProgram]
+    tmp_path: Path, application: Path, make: Callable[[], Graph], lower: Callable[[Graph], NativeProgram]
 ) -> None:
-    write_files(tmp_path, emit_native(lower(dscnn()), SHA256, ORIGIN))
+    write_files(tmp_path, emit_native(lower(make()), SHA256, ORIGIN))
     includes = (f"-I{tmp_path}", f"-I{firmware_dir() / 'include'}")
     run(["g++", "-std=c++11", *WARNINGS, *includes, "-fsyntax-only", "-x", "c++", application])
 
