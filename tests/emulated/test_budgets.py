@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
-from networks import NETWORKS, board_of, load_network, network_firmware
+from networks import NETWORKS, has_room, load_network, network_firmware
 
 from sapmcu.boards.board import load_board
 from sapmcu.build.toolchain import GCC
@@ -32,7 +32,7 @@ WHOLE, BY_ROWS, INPUT_ROWS = "whole ops", "by rows", "input by rows"
 PERSON, RESNET = "tflm_person_detect", "mlperf_ic_resnet_quant"
 SPEECH = "tflm_micro_speech_quantized"
 ROWS = (
-    *((name, board_of(name), WHOLE) for name in NETWORKS),
+    *((name, M4F, WHOLE) for name in NETWORKS if has_room(name, M4F)),
     *((KWS, board, WHOLE) for board in ("nucleo_g0b1re", "nucleo_h743zi2")),
     *((name, board, WHOLE) for board in (M0PLUS, M55) for name in (PERSON, RESNET, KWS)),
     *((name, M4F, plan) for name in (PERSON, RESNET, KWS, SPEECH) for plan in (BY_ROWS, INPUT_ROWS)),
