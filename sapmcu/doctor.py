@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sapmcu.errors import ToolError
-from sapmcu.flash.flash import flash_tools
 from sapmcu.flash.probes import CMSIS_DAP, J_LINK, ST_LINK, usb_probes
+from sapmcu.flash.table import flash_tools
 from sapmcu.flash.tool import Tool, find_tool, run_command
 
 VERSION_S = 20.0
@@ -24,7 +24,6 @@ PACKAGING = re.compile(r"\([^()]*\)")
 CXX_LIBRARY = "libstdc++_nano.a"
 TFLM = "TFLM library"
 GXX = "arm-none-eabi-g++"
-RENODE_VARIABLE = "SAPMCU_RENODE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Need:
         return tuple(group for group in self.parts if not any(parts[name].is_there for name in group))
 
 
-FLASH_TOOLS = tuple(tool.name for _, tool in flash_tools())
+FLASH_TOOLS = tuple(tool.name for tool in flash_tools())
 NEEDS = (
     Need("convert", "convert an int8 .tflite", (("ai-edge-litert",),)),
     Need("prove", "prove each conversion against TFLM itself", (("tflite-micro",),)),
@@ -93,7 +92,7 @@ PACKAGES = {
 COMMANDS = (
     Tool("arm-none-eabi-gcc", "Debian, Ubuntu: apt install gcc-arm-none-eabi libnewlib-arm-none-eabi"),
     Tool("qemu-system-arm", "Debian, Ubuntu: apt install qemu-system-arm"),
-    *(tool for _, tool in flash_tools()),
+    *flash_tools(),
 )
 
 
@@ -145,7 +144,12 @@ def _command(tool: Tool) -> Part:
     path = find_tool(tool)
     if path is None:
         return Part(tool.name, None, "", tool.get)
-    return Part(tool.name, _version(tool, path), str(path), tool.get)
+    version = _version(tool, path)
+    numbers = tuple(map(int, re.findall(r"\d+", version)[:3]))
+    if numbers and numbers < tool.least:
+        least = ".".join(map(str, tool.least))
+        return Part(tool.name, None, str(path), f"{path} is version {version}, {least} is needed; {tool.get}")
+    return Part(tool.name, version, str(path), tool.get)
 
 
 def _version(tool: Tool, path: Path) -> str:
@@ -160,12 +164,13 @@ def _version(tool: Tool, path: Path) -> str:
 
 
 def _renode() -> Part:
-    get = f"https://github.com/renode/renode/releases; then PATH or {RENODE_VARIABLE} names it"
-    chosen = os.environ.get(RENODE_VARIABLE) or "renode"
-    path = shutil.which(chosen)
-    if path is None:
-        return Part("renode", None, "", get)
-    return Part("renode", _version(Tool("renode", get), Path(path)), path, get)
+    from sapmcu.run.renode import HINT, find_renode
+
+    try:
+        path = find_renode("")
+    except ToolError as error:
+        return Part("renode", None, "", f"{error.message}; {HINT}")
+    return Part("renode", _version(Tool("renode", HINT), Path(path)), path, HINT)
 
 
 def _cxx_library() -> Part:

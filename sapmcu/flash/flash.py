@@ -18,7 +18,7 @@ from sapmcu.flash.failures import Kind, explain, failure
 from sapmcu.flash.job import Job, image_range
 from sapmcu.flash.method import Method, Probe, Step
 from sapmcu.flash.table import METHODS
-from sapmcu.flash.tool import Tool, find_tool, require_tool, run_command
+from sapmcu.flash.tool import find_tool, require_tool, run_command
 from sapmcu.ir.build import Engine, Link, Prefer
 
 UF2 = "uf2"
@@ -196,8 +196,3 @@ def _run(command: tuple[str, ...], step: Step, method: Method, job: Job, limit_s
         written, back = step.equal
         if not back.is_file() or back.read_bytes() != written.read_bytes():
             raise failure(Kind.NOT_VERIFIED, method.tool.name, job, method.tool.get, done)
-
-
-def flash_tools() -> tuple[tuple[str, Tool], ...]:
-    """(method, tool) of all that need one, for `sapmcu doctor`."""
-    return tuple((name, method.tool) for name, method in METHODS.items())

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sapmcu.boards.board import Board
-from sapmcu.build.image import image_parts
 from sapmcu.errors import UserError
 
 
@@ -37,6 +36,8 @@ class Job:
 
 def image_range(elf: Path, board: Board) -> tuple[int, int]:
     """(base, bytes) of the image, which lies in the board's flash. Raises: UserError."""
+    from sapmcu.build.image import image_parts
+
     parts = image_parts(elf)
     base = parts[0][0]
     end = max(address + len(data) for address, data in parts)

@@ -227,3 +227,8 @@ METHODS: Mapping[str, Method] = {
     "bossac": BOSSAC,
 }
 """UF2 needs no tool: sapmcu/flash/drive.py."""
+
+
+def flash_tools() -> tuple[Tool, ...]:
+    """All that `sapmcu flash` may start."""
+    return tuple(method.tool for method in METHODS.values())

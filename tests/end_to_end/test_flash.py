@@ -11,6 +11,7 @@ from command import sapmcu
 from fake_tools import FakeTools, make_fake_tools
 from native_project import write_native_project
 
+from sapmcu.boards.board import BOARD_DIR, load_board
 from sapmcu.flash import probes as usb
 
 pytestmark = pytest.mark.needs("arm-none-eabi-gcc")
@@ -72,3 +73,16 @@ def test_another_board_than_the_project_is_for_is_refused(
 ) -> None:
     done = sapmcu(capsys, monkeypatch, "flash", project, "--board", "nucleo_h743zi2")
     assert done.code == 1 and "is for nucleo_f446re, not for nucleo_h743zi2" in done.err
+
+
+def test_a_board_of_ones_own_is_named_by_its_file(
+    tools: FakeTools, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (BOARD_DIR / "nucleo_f446re.toml").read_text(encoding="utf-8").replace('"nucleo_f446re"', '"my_board"', 1)
+    mine = tmp_path / "my.toml"
+    mine.write_text(text.replace('aliases = ["stm32f4"]\n', ""), encoding="utf-8")
+    project = write_native_project(tmp_path / "mine", load_board(str(mine)))
+    done = sapmcu(capsys, monkeypatch, "flash", project)
+    assert done.code == 1 and "my_board, which isn't one of sapmcu's" in done.err and "--board FILE.toml" in done.err
+    done = sapmcu(capsys, monkeypatch, "flash", project, "--board", mine, "--method", "openocd", "--dry-run")
+    assert done.code == 0 and "-f board/st_nucleo_f4.cfg" in done.out, done.err

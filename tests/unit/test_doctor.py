@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -41,6 +43,13 @@ def test_versions_are_what_the_tools_say(tools: FakeTools) -> None:
     assert {parts[name].version for name in ("arm-none-eabi-gcc", "openocd", "st-flash")} == {"12.2.1"}
     assert parts["JLinkExe"].version == "there"  # it has no option for it
     assert not parts["dfu-util"].is_there and "apt install dfu-util" in parts["dfu-util"].get
+
+
+def test_a_tool_that_is_too_old_is_none(tools: FakeTools) -> None:
+    tools.add("openocd")
+    tools.answer("--version", "Open On-Chip Debugger 0.10.0")
+    part = diagnose(None).parts["openocd"]
+    assert not part.is_there and "is version 0.10.0, 0.11 is needed; Debian" in part.get
 
 
 def test_a_tool_that_does_not_start_is_told(tools: FakeTools) -> None:
@@ -84,6 +93,16 @@ def test_every_part_is_for_something() -> None:
 def test_a_tflm_directory_that_holds_no_library_is_told(tmp_path: Path) -> None:
     part = diagnose(tmp_path).parts["TFLM library"]
     assert not part.is_there and "holds no libtensorflow-microlite.a" in part.get
+
+
+def test_it_runs_where_only_the_core_of_sapmcu_is_installed(tmp_path: Path) -> None:
+    """Its imports must not need what it is to report as missing."""
+    for module_name in {name for name, _ in PACKAGES.values()} - {"serial"}:  # that lists ports where it is there
+        (tmp_path / f"{module_name}.py").write_text("raise ImportError('not here')")
+    code = "from sapmcu.doctor import diagnose; print(len(diagnose(None).needs))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), *sys.path)), "PATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == f"{len(NEEDS)}\n", done.stderr
 
 
 @pytest.mark.usefixtures("bare")
