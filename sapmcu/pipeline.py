@@ -37,7 +37,7 @@ from sapmcu.ir.source import ModelFormat, Samples, Source
 from sapmcu.ir.text import dump_text
 from sapmcu.ir.tflite import op_code
 from sapmcu.ir.twins import Twins
-from sapmcu.lower import order_graph
+from sapmcu.lower import lower_ops, order_graph
 from sapmcu.native_sram import NativeWish, native_arena, plan_native
 from sapmcu.passes import NATIVE_PASSES, PASSES, Pass
 from sapmcu.passes.input_layout import channels_last_inputs
@@ -177,7 +177,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         accuracy=accuracy,
         engines=engines,
         native=native_facts(program, native, in_file_order, is_order_best, native_wish),
-        native_ops=() if program is None else price_ops(native, program.steps, board.core),
+        native_ops=() if program is None else price_ops(native, program.steps, board.core, lower_ops(native)),
         warnings=(*warnings(samples, graph, memory), *tflm.warnings, *engine_warnings(engines, fit, memory, reason)),
         files=tuple(sorted([*files, "report.html", "report.json"])),
         out=out,

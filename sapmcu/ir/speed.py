@@ -8,13 +8,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class OpPrice:
-    """kernels: the C functions that compute the op. instructions: None where one of them has no price."""
+    """kernels: the C functions that compute the op. instructions: None where one of them has no price.
+
+    generic_instructions: by the kernels that it had without packed filters; None where they are the same, or have no
+    price.
+    """
 
     index: int
     type: str
     kernels: tuple[str, ...]
     macs: int
     instructions: int | None
+    generic_instructions: int | None = None
 
     @property
     def instructions_per_mac(self) -> float | None:

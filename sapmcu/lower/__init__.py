@@ -2,7 +2,7 @@
 """Graph -> native program: what each op becomes for the native engine."""
 
 from sapmcu.lower import binary, convolution, data, lut, matmul, normalisation, pooling, reduction, resize
-from sapmcu.lower.graph import lower_graph, order_graph
+from sapmcu.lower.graph import lower_graph, lower_ops, order_graph
 from sapmcu.lower.table import LOWER
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "convolution",
     "data",
     "lower_graph",
+    "lower_ops",
     "lut",
     "matmul",
     "normalisation",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +29,8 @@ PRICED_AS: Mapping[str, str] = {
     "cortex-m33": "cortex-m4",
 }
 """Cores that run the same code, but for a per cent."""
+SMALL = "_small"
+"""Of a kernel that is another with its scratch on the stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,14 @@ class KernelPrice:
         return sum(value * shape.get(name, 0) for name, value in self.coefficients.items())
 
 
-def price_ops(graph: Graph, steps: Sequence[Step], core: str) -> tuple[OpPrice, ...]:
-    """Of each op, run whole."""
-    return tuple(_price_op(graph, op, step, core) for op, step in zip(graph.ops, steps, strict=True))
+def price_ops(graph: Graph, steps: Sequence[Step], core: str, generic: Sequence[Step] = ()) -> tuple[OpPrice, ...]:
+    """Of each op, run whole. generic: the ops as they are lowered for any core."""
+    prices = tuple(_price_op(graph, op, step, core) for op, step in zip(graph.ops, steps, strict=True))
+    others = [_price_op(graph, op, step, core) for op, step in zip(graph.ops, generic or steps, strict=True)]
+    return tuple(
+        one if one.kernels == other.kernels else replace(one, generic_instructions=other.instructions)
+        for one, other in zip(prices, others, strict=True)
+    )
 
 
 def _price_op(graph: Graph, op: Op, step: Step, core: str) -> OpPrice:
@@ -59,7 +66,7 @@ def _price_op(graph: Graph, op: Op, step: Step, core: str) -> OpPrice:
 
 def kernel_price(kernel: str, core: str) -> KernelPrice | None:
     """None where the kernel wasn't measured on such a core."""
-    return _prices().get((PRICED_AS.get(core, core), kernel))
+    return _prices().get((PRICED_AS.get(core, core), kernel.replace(SMALL, "")))
 
 
 @cache

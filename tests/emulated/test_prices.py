@@ -61,7 +61,7 @@ def test_the_speed_report_names_kernels_and_prices(
     assert ran.code == 0, ran.err
     lines = ran.out.splitlines()
     convolution = next(line.split() for line in lines if "DEPTHWISE_CONV_2D" in line)
-    assert convolution[0] == "1" and "conv2d" in convolution[2]
+    assert convolution[0] == "1" and convolution[2].startswith("packed_conv")
     assert float(convolution[-2]) > 0.5 and abs(float(convolution[-1].rstrip("%"))) <= 100 * MAX_ERROR
     assert any("ops with a price: " in line for line in lines)
 

@@ -100,13 +100,14 @@ def ops(memory: MemoryReport) -> str:
 
 def native_ops(result: Conversion) -> str:
     """What each op of the native engine will take, by its price."""
-    headings = ("op", "type", "kernel", "MACs", "instructions, priced", "a MAC")
+    headings = ("op", "type", "kernel", "MACs", "instructions, priced", "a MAC", "generic kernels")
     rows = [
         (
             (
                 *(one.index, one.type, short_kernels(one.kernels), one.macs),
                 Shown(0, "-") if one.instructions is None else one.instructions,
                 Shown(0, "") if one.instructions_per_mac is None else _ratio(one.instructions_per_mac),
+                Shown(0, "") if one.generic_instructions is None else one.generic_instructions,
             ),
             "",
         )

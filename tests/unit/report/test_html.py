@@ -94,6 +94,7 @@ def test_page_compares_engines_and_boards_as_the_json_does(project: Path, page: 
 def test_page_has_the_kernels_and_prices_of_the_json(project: Path, page: str) -> None:
     ops = json.loads((project / "report.json").read_text(encoding="utf-8"))["native_ops"]
     assert len(ops) == 16 and all(one["instructions"] for one in ops)
+    assert any(one["instructions"] < (one["generic_instructions"] or 0) for one in ops)  # packed filters
     assert ops[0]["instructions_per_mac"] == ops[0]["instructions"] / ops[0]["macs"]
     part = page[page.index("<h2>Native engine, op by op</h2>") :]
     assert f"Priced at {sum(one['instructions'] for one in ops):,} instructions" in part
