@@ -26,7 +26,7 @@ def use_board(board: Board, clock: ClockChoice, places: Sequence[str]) -> Board:
             raise UserError(f"--place {place} isn't ROLE=REGION", hint=f"roles are {', '.join(ROLES)}")
         if role in chosen:
             raise UserError(f"--place says {role} twice", hint="give one region for it")
-        _check_region(board, region, place)
+        _check_region(board, role, region, place)
         chosen[role] = region
     defaults = board.defaults
     return replace(
@@ -43,7 +43,7 @@ def use_board(board: Board, clock: ClockChoice, places: Sequence[str]) -> Board:
     )
 
 
-def _check_region(board: Board, name: str, place: str) -> None:
+def _check_region(board: Board, role: str, name: str, place: str) -> None:
     usable = [one for one in board.memory if one.kind in DATA_KINDS]
     known = {one.name: one for one in usable}
     if name not in known:
@@ -52,4 +52,9 @@ def _check_region(board: Board, name: str, place: str) -> None:
         raise UserError(
             f"--place {place}: {name} must be started first, and the file of {board.name} doesn't say how",
             hint="docs/boards.md: `setup` of the region; an empty list where it is on from reset",
+        )
+    if role == "stack" and known[name].setup:
+        raise UserError(
+            f"--place {place}: {name} is off after reset, and what starts it needs the stack already",
+            hint="place the stack in " + " or ".join(one.name for one in usable if one.setup == ()),
         )

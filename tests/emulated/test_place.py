@@ -92,6 +92,7 @@ def test_the_report_shows_each_and_the_arena_shrinks(commands: Commands) -> None
         ("nucleo_h743zi2", ("input=flash",), (), "has no such region for data"),
         ("nucleo_h743zi2", ("input=dtcm", "input=sram1"), (), "--place says input twice"),
         ("b_u585i_iot02a", ("input=psram",), (), "psram must be started first"),
+        ("nucleo_h743zi2", ("stack=sram1",), (), "sram1 is off after reset"),
         ("nucleo_h743zi2", ("input=sram1",), ("--optimize", "sram"), "exclude each other"),
         ("nucleo_h743zi2", ("input=sram1",), ("--input-rows",), "exclude each other"),
     ],
