@@ -7,11 +7,12 @@ import re
 import tomllib
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from firmware_project import ORIGIN
+from reference_models import ROOT
 from renode_syntax import TAG, Entry, PlatformSyntaxError, parse_platform, script_commands, tokens
 
 from sapmcu.boards.board import Board, all_boards, load_board
@@ -23,7 +24,7 @@ from sapmcu.emit.renode import emit_renode
 from sapmcu.emit.renode.platform import CPU_TYPES, UART_MODELS, emit_platform, register_waits
 from sapmcu.ir.build import Engine
 
-FACTS: dict[str, Any] = tomllib.loads((Path(__file__).parents[2] / "renode_facts.toml").read_text(encoding="utf-8"))
+FACTS: dict[str, Any] = tomllib.loads((ROOT / "tests/renode_facts.toml").read_text(encoding="utf-8"))
 BOARDS = [
     replace(board, choice=choice)
     for board in all_boards()
@@ -56,7 +57,7 @@ def test_every_board_but_those_known_has_files() -> None:
 def test_facts_have_sources() -> None:
     repositories = set(FACTS["sources"])
     places = [*(one["path"] for one in FACTS["types"].values()), FACTS["cpu_types"]["path"], FACTS["options"]["path"]]
-    places += [*FACTS["commands"].values(), *FACTS["keywords"].values()]
+    places += [*FACTS["commands"].values(), *FACTS["keywords"].values(), FACTS["workflow"]["path"]]
     assert all(place.split(": ", 1)[0] in repositories for place in places)
     assert all(re.search(r"commit [0-9a-f]{40}$", source) for source in FACTS["sources"].values())
 
@@ -193,6 +194,17 @@ def test_a_suite_has_only_keywords_that_are_known(board: Board) -> None:
         assert words[0] in FACTS["keywords"] or words[0] in OWN_KEYWORDS, step
         if words[0] == "Execute Command" and not words[1].startswith("$"):
             assert words[1].split()[0] in FACTS["commands"], step
+
+
+def test_the_workflow_uses_renodes_action_as_it_is() -> None:
+    workflow = yaml.safe_load((ROOT / "docs/renode-tests.yml").read_text(encoding="utf-8"))
+    steps = workflow["jobs"]["simulated"]["steps"]
+    (step,) = (one for one in steps if "renode-test-action" in one.get("uses", ""))
+    assert step["uses"] == f"antmicro/renode-test-action@{FACTS['workflow']['version']}"
+    assert set(step["with"]) <= set(FACTS["workflow"]["inputs"])
+    commands = [one["run"] for one in steps if "run" in one]
+    assert any(one.startswith("sapmcu convert") and "-o firmware-project" in one for one in commands)
+    assert step["with"]["tests-to-run"] == "firmware-project/renode/*.robot"
 
 
 @pytest.mark.parametrize(
