@@ -48,10 +48,10 @@ def write_converted(directory: Path, board: str = "nucleo_f446re", graph: Graph 
     return write_graph_project(directory, board, chosen, varied_inputs(chosen, np.random.default_rng(1)))
 
 
-def write_converted_by_rows(directory: Path, board: str = "nucleo_f446re") -> Path:
-    """The same with --input-rows."""
+def write_converted_by_rows(directory: Path, board: str = "nucleo_f446re", *, gives_rows: bool = False) -> Path:
+    """The same with --input-rows; gives_rows: and with --output-rows."""
     graph = residual()
-    program, reason = plan_native(native_graph(graph)[0], NativeWish(Optimize.SRAM, None, 1 << 20, True))
+    program, reason = plan_native(native_graph(graph)[0], NativeWish(Optimize.SRAM, None, 1 << 20, True, gives_rows))
     assert program is not None, reason
     (data,) = varied_inputs(graph, np.random.default_rng(1))[0]
     vector = Vector((data.tobytes(),), (run_graph(graph, [data])[graph.outputs[0]].tobytes(),))

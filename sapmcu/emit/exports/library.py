@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from sapmcu.emit.c_source import byte_rows, c_list
 from sapmcu.emit.native_app import APP_SOURCES
-from sapmcu.emit.native_kernels import files_of
+from sapmcu.emit.native_kernels import SENDER, files_of
 from sapmcu.emit.origin import Origin, block_comment
 from sapmcu.errors import UserError
 from sapmcu.firmware_files import firmware_dir, firmware_file
@@ -21,7 +21,7 @@ from sapmcu.ir.export import Library
 from sapmcu.ir.twins import Twins
 from sapmcu.ir.vectors import Vector
 
-APPLICATION = (*APP_SOURCES, "models.c")
+APPLICATION = (*APP_SOURCES, f"engine/{SENDER}.c", "models.c")
 """Sources of a project that are no part of a library."""
 KERNEL_DIRS = ("kernels", "engine")
 TWINS = {"mve": "SAPMCU_TAKES_MVE", "dsp": "SAPMCU_TAKES_DSP", "v6m": "SAPMCU_TAKES_V6M"}
