@@ -37,14 +37,14 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits as they are for a faster line."""
-    monkeypatch.setattr(module, "REPLY_S", 0.1)
+    monkeypatch.setattr(module, "REPLY_S", 0.3)
     monkeypatch.setattr(module, "BITS_PER_BYTE", 0.5)
     monkeypatch.setattr(module, "QUIET_S", 0.05)
     monkeypatch.setattr(module, "DRAIN_S", 0.2)
 
 
 def board_at(peer: Terminal, expected: Expected = EXPECTED) -> BoardSession:
-    return BoardSession(peer.name, BAUD, expected, run_s=0.2)
+    return BoardSession(peer.name, BAUD, expected, run_s=0.5)
 
 
 @needs_gcc
