@@ -79,8 +79,10 @@ class FirmwareProject:
 
     @property
     def twins(self) -> Twins:
-        """For which a model was lowered: packed filters are for DSP."""
-        return Twins.DSP if any("/sapmcu_packed_" in path for path in self.sources) else Twins.NONE
+        """For which a model was lowered: packed filters are for DSP, lanes for ARMv6-M."""
+        if any("/sapmcu_packed_" in path for path in self.sources):
+            return Twins.DSP
+        return Twins.V6M if any("/sapmcu_lanes_" in path for path in self.sources) else Twins.NONE
 
     def to_json(self) -> bytes:
         """The bytes of the file, the same for the same project."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -15,7 +15,8 @@ from sapmcu.ir.native import Apart, ArenaPlan, Constant, Lowered, NativeProgram,
 from sapmcu.ir.parts import part_data, pointed_to
 from sapmcu.ir.tflite import op_code
 from sapmcu.ir.twins import Twins
-from sapmcu.lower.packing import SMALL_BYTES, pack, with_scratch_on_stack
+from sapmcu.lower.lanes import with_lanes
+from sapmcu.lower.packing import SMALL_BYTES, pack, with_scratch_on_stack, with_weighted_sums
 from sapmcu.lower.table import LOWER, LoweringError
 from sapmcu.plan.live import live_bytes
 from sapmcu.plan.native import plan_arena
@@ -33,8 +34,8 @@ def lower_graph(
     cascades: CascadePlan | None = None,
     apart: Collection[Apart] = (),
 ) -> NativeProgram:
-    """twins: of the core that runs it; those for DSP take packed filters. is_each_kept: for debugging, give
-    each tensor memory of its own, so that all can be read after a run.
+    """twins: of the core that runs it; those for DSP take packed filters, those for ARMv6-M blocks.
+    is_each_kept: for debugging, give each tensor memory of its own, so that all can be read after a run.
 
     cascades: a plan for this graph, of the forms that lower_ops gives it; without one all ops run whole. apart: what of
     the interface lies outside of the arena; of whole ops only.
@@ -111,10 +112,17 @@ def lower_ops(graph: Graph, *, twins: Twins = Twins.NONE) -> tuple[Step, ...]:
         except LoweringError as error:
             violations.append(f"op {index} {op_code(op)} ({op.name}): {error}")
             continue
-        steps.append(Step(index, describe(graph, index, op), pack(lowered) if twins is Twins.DSP else lowered))
+        steps.append(Step(index, describe(graph, index, op), REWRITE.get(twins, with_weighted_sums)(lowered)))
     if violations:
         raise UserError(violations[0], hint=HINT, details=violations[1:])
     return tuple(steps)
+
+
+REWRITE: Mapping[Twins, Callable[[Lowered], Lowered]] = {
+    Twins.DSP: pack,
+    Twins.V6M: lambda lowered: with_lanes(with_weighted_sums(lowered)),
+}
+"""What lowering gives any core, in the forms of the kernels for some."""
 
 
 def _lower_op(graph: Graph, op: Op) -> Lowered:

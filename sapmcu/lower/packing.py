@@ -68,6 +68,12 @@ def pack(lowered: Lowered) -> Lowered:
     )
 
 
+def with_weighted_sums(lowered: Lowered) -> Lowered:
+    """The same op, sums as one weighted sum where that is exact: for any core."""
+    calls = tuple(_weighted_call(call) if call.function == "sapmcu_run_binary" else call for call in lowered.calls)
+    return replace(lowered, calls=calls, forms=tuple(map(_weighted_form, lowered.forms)))
+
+
 def with_scratch_on_stack(lowered: Lowered) -> Lowered:
     """The same calls without scratch in the arena, where a kernel has so much on the stack."""
     return replace(lowered, calls=tuple(map(_without_scratch, lowered.calls)))
@@ -133,6 +139,11 @@ def _packed_form(form: RowForm) -> RowForm:
         return form
     in_place = (0,) if packed.is_pixel_by_pixel and form.reads[0].row_bytes >= form.row_bytes else ()
     return replace(form, kernel=KERNEL, params=packed.params, scratch_bytes=packed.scratch_bytes, in_place=in_place)
+
+
+def _weighted_form(form: RowForm) -> RowForm:
+    is_sum = form.params is not None and form.params.c_type == BINARY_ROW
+    return replace(form, params=_weighted_row(form.params)) if is_sum and form.params else form
 
 
 def _weighted_call(call: Call) -> Call:

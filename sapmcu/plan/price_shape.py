@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sapmcu.ir.graph import Graph, Op
-from sapmcu.ir.native import Call, FunctionRef, Params
+from sapmcu.ir.native import Call, Constant, FunctionRef, Params
 
 PACKED = "sapmcu_packed_"
 """Begin of the structs with a proved requantization: sapmcu/packed_conv2d.h."""
@@ -23,6 +23,10 @@ ROUND, SINGLE_ROUND = 8, 4
 PACKED_DEPTHWISE = "sapmcu_packed_depthwise_conv2d_s8_params"
 DEPTHWISE_COLUMNS, DEPTHWISE_WINDOW = 16, 3
 """That are widened at once: packed_depthwise_conv2d.h."""
+
+LANES = "sapmcu_lanes_conv2d_s8_params"
+LANES_TAPS, LANES_CHANNELS, LANES_PIXELS = 40, 16, 4
+"""At a time: lanes_conv2d.h."""
 
 Shape = Mapping[str, int]
 """What a kernel does how often, by the names of the coefficients."""
@@ -52,6 +56,9 @@ def call_shape(graph: Graph, op: Op, call: Call) -> Shape:
         return {"call": 1, "results": result.elements, "operands": operand.elements, "vectors": rows}
     if "row_words" in fields:
         return _packed_shape(fields)
+    lanes = [one for one in call.arguments if isinstance(one, Params) and one.c_type == LANES]
+    if lanes:
+        return _lanes_shape(fields, lanes[0])
     if any(one.c_type == PACKED_DEPTHWISE for one in call.arguments if isinstance(one, Params)):
         return _packed_depthwise_shape(fields)
     return _window_shape(fields)
@@ -102,6 +109,10 @@ def _window_shape(fields: Mapping[str, int]) -> Shape:
         "rest_macs": pixels * rest * height * weights,
         "quads_begun": pixels * -(-channels // WORD),
         "row_quads": rows * -(-channels // WORD),
+        "fours": rows * -(-width // LANES_PIXELS),
+        "four_outputs": rows * -(-width // LANES_PIXELS) * channels,
+        "four_signed": rows * -(-width // LANES_PIXELS) * channels * (fields.get("y_zero_point") != fields.get("low")),
+        "four_macs": rows * -(-width // LANES_PIXELS) * channels * height * weights,
     }
 
 
@@ -161,6 +172,43 @@ def _packed_edges(fields: Mapping[str, int]) -> int:
         edges += column < 0 or (column + (pixels - 1) * stride) * depth > last
         pixel += pixels
     return edges
+
+
+def _lanes_shape(fields: Mapping[str, int], params: Params) -> Shape:
+    """Of four pixels at a time, by parts of their windows and of the channels."""
+    rows, width, channels = fields["out_rows"], fields["out_width"], fields["out_channels"]
+    depth, across = fields["in_channels"], fields["kernel_width"]
+    numbers = fields["kernel_height"] * across * depth
+    fours, groups, parts = rows * -(-width // LANES_PIXELS), -(-channels // LANES_CHANNELS), -(-numbers // LANES_TAPS)
+    inside = rows * sum(_is_inside(fields, first) for first in range(0, width, LANES_PIXELS))
+    rest = dict(params.fields)["rest"]
+    assert isinstance(rest, Constant)
+    is_signed = fields["y_zero_point"] != fields["low"]
+    return {
+        "call": 1,
+        "rows": rows,
+        "fours": fours,
+        "four_groups": fours * groups,
+        "parts": fours * groups * parts,
+        "inside_spans": inside * groups * (fields["kernel_height"] + parts - 1),
+        "taps": (fours - inside) * groups * fields["kernel_height"] * across,
+        "gathered": fours * groups * numbers,
+        "channel_parts": fours * channels * parts,
+        "blocks": fours * channels * -(-numbers // WORD),
+        "rest": fours * (len(rest.values) - groups * parts) // 3,
+        "outputs": rows * width * channels,
+        "channels": fours * channels,
+        "signed": fours * channels * is_signed,
+    }
+
+
+def _is_inside(fields: Mapping[str, int], first: int) -> bool:
+    """Whether the windows of four pixels from `first` on lie in the image."""
+    last = min(first + LANES_PIXELS, fields["out_width"]) - 1
+    columns = [pixel * fields["stride_width"] - fields["pad_left"] for pixel in (first, last)]
+    return (
+        fields["dilation_width"] == 1 and columns[0] >= 0 and columns[1] + fields["kernel_width"] <= fields["in_width"]
+    )
 
 
 def _packed_depthwise_shape(fields: Mapping[str, int]) -> Shape:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import strategies as st
+from native.cases import wide_convolutions
 from native.machines import Machine
 from native.spatial_ops import run_images
 from native.structs import Params, Value
@@ -23,7 +24,7 @@ from sapmcu.lower.graph import lower_ops
 from sapmcu.lower.packing import SMALL_BYTES
 from sapmcu.reference import run_graph
 
-C_TYPES = {"int8_t": np.int8, "int16_t": np.int16, "int32_t": np.int32}
+C_TYPES = {"int8_t": np.int8, "uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32, "uint32_t": np.uint32}
 
 
 @st.composite
@@ -103,11 +104,17 @@ def packed_graphs() -> st.SearchStrategy[Graph]:
     return st.one_of(packed_convolutions(), packed_products(), packed_depthwise())
 
 
-def packed_form(graph: Graph) -> RowForm | None:
+def lanes_graphs() -> st.SearchStrategy[Graph]:
+    """Convolutions of any shape whose filters fit in blocks or are far beyond."""
+    wide = wide_convolutions().filter(lambda graph: isinstance(graph.ops[0], ops.Conv2D))
+    return st.one_of(packed_convolutions(), wide)
+
+
+def packed_form(graph: Graph, twins: Twins = Twins.DSP) -> RowForm | None:
     """The form of the graph's op; None where the proof fails."""
-    (form,) = lower_ops(graph, twins=Twins.DSP)[0].lowered.forms
+    (form,) = lower_ops(graph, twins=twins)[0].lowered.forms
     assert form.kernel is not None
-    return form if "packed" in form.kernel.name else None
+    return form if "packed" in form.kernel.name or "lanes" in form.kernel.name else None
 
 
 def run_packed(machine: Machine, graph: Graph, form: RowForm, value: Array, *, is_small: bool) -> Array:
@@ -136,8 +143,10 @@ def _on_machine(value: native.Value) -> Value:
     return value
 
 
-def assert_packed_equals_reference(machine: Machine, graph: Graph, inputs: Sequence[Sequence[Array]]) -> None:
-    form = packed_form(graph)
+def assert_packed_equals_reference(
+    machine: Machine, graph: Graph, inputs: Sequence[Sequence[Array]], twins: Twins = Twins.DSP
+) -> None:
+    form = packed_form(graph, twins)
     for values in inputs if form else ():
         expected = run_graph(graph, values)[graph.outputs[0]]
         for is_small in (False, True) if 0 < form.scratch_bytes <= SMALL_BYTES else (False,):

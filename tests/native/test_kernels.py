@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kernels give the reference's bytes: portable ones on this host, under the address and undefined-behaviour sanitizers,
-DSP twins on an emulated Cortex-M4, built by gcc, where no access beyond a buffer goes unseen."""
+twins on an emulated Cortex-M4 and M0, built by gcc, where no access beyond a buffer goes unseen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from native.cases import (
 )
 from native.kernel_files import GCC, build_host_server, build_kernels
 from native.machines import Emulated, Host
-from native.packed_ops import assert_packed_equals_reference, packed_graphs
+from native.packed_ops import assert_packed_equals_reference, lanes_graphs, packed_graphs
 from strategies import transpose_convolution_graphs, varied_inputs
 from strategies_data import REPEATABLE, generators
 
@@ -29,14 +29,18 @@ from sapmcu.ir.twins import Twins
 HOST = pytest.param("host", marks=pytest.mark.needs("gcc"))
 M4 = pytest.param("m4", marks=pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "elftools"))
 
+M0 = pytest.param("m0", marks=pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "elftools"))
 
-@pytest.fixture(scope="module", params=[HOST, M4])
+
+@pytest.fixture(scope="module", params=[HOST, M4, M0])
 def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host | Emulated]:
     directory = tmp_path_factory.mktemp(request.param)
     if request.param == "host":
         made: Host | Emulated = Host(build_host_server(directory))
-    else:
+    elif request.param == "m4":
         made = Emulated(build_kernels(directory, GCC, "cortex-m4", Twins.DSP), "M4")
+    else:
+        made = Emulated(build_kernels(directory, GCC, "cortex-m0plus", Twins.V6M), "M0")
     yield made
     made.close()
 
@@ -55,6 +59,14 @@ def test_packed_filters_give_the_reference(
     machine: Host | Emulated, graph: Graph, generator: np.random.Generator
 ) -> None:
     assert_packed_equals_reference(machine, graph, varied_inputs(graph, generator))
+
+
+@REPEATABLE
+@given(lanes_graphs(), generators)
+def test_two_pixels_to_a_word_give_the_reference(
+    machine: Host | Emulated, graph: Graph, generator: np.random.Generator
+) -> None:
+    assert_packed_equals_reference(machine, graph, varied_inputs(graph, generator), Twins.V6M)
 
 
 @REPEATABLE

@@ -24,8 +24,12 @@ LEVELS = {"cortex-m0plus": ("-O2", "-Os"), "cortex-m4": ("-O2", "-O3", "-Os")}
 
 MAX_STACK_BYTES = 416
 """Of one function; see -fstack-usage."""
-SMALL_KERNEL, SMALL_KERNEL_BYTES = "sapmcu_packed_conv2d_small_row_s8", 592
-"""The one whose scratch is on the stack."""
+MORE_STACK_BYTES = {
+    "sapmcu_packed_conv2d_small_row_s8": 592,
+    "sapmcu_packed_depthwise_conv2d_row_s8": 512,
+    "sapmcu_depthwise_conv2d_row_s8": 592,
+}
+"""Those whose scratch is on the stack; the last for ARMv6-M."""
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -35,8 +39,12 @@ def test_gcc_compiles_all_kernels(core: str, tmp_path: Path) -> None:
         build_objects(tmp_path, GCC, core, CORES[core], level)
     used = {path.stem: stack_bytes(path) for path in tmp_path.glob("*.su")}
     assert set(COMPILED) <= set(used)
-    assert used.pop(SMALL_KERNEL) <= SMALL_KERNEL_BYTES
-    assert max(used.values()) <= MAX_STACK_BYTES, used
+    large = {
+        name: used_bytes
+        for name, used_bytes in used.items()
+        if used_bytes > MORE_STACK_BYTES.get(name, MAX_STACK_BYTES)
+    }
+    assert not large
 
 
 def stack_bytes(report: Path) -> int:

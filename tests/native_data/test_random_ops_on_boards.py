@@ -28,6 +28,7 @@ WIDE_EXAMPLES = 40
 """Of shapes on which the fast paths run."""
 ROUNDS = 3
 BOARDS = [
+    pytest.param("rpi_pico", "unicorn", id="m0plus", marks=pytest.mark.needs("unicorn")),
     pytest.param("mps2_an386", "unicorn", id="m4", marks=pytest.mark.needs("unicorn")),
     pytest.param("mps3_an547", "qemu", id="m55", marks=pytest.mark.needs("qemu-system-arm")),
 ]

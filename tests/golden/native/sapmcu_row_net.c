@@ -37,14 +37,11 @@ static const sapmcu_conv2d_s8_params op1 = {
 };
 
 /* op 2 add: 1x5x3x3 + 1x5x3x3 -> 1x5x3x3 */
-static const sapmcu_sum_s8_params op2 = {
-    .x_multiplier = 1073741824, .y_multiplier = 1073741824, .z_multiplier = 1431655765, .x_shift = -1,
-    .y_shift = 0, .z_shift = -19, .x_zero_point = 4, .y_zero_point = 0, .z_zero_point = 1, .low = -128,
-    .high = 127,
-};
+static const sapmcu_weighted_sum_s8_params op2 = {.x_factor = 1398101, .y_factor = 2796203, .offset = 699050};
 static const sapmcu_binary_row_s8_params op2_row = {
     .geometry.loops = NULL, .geometry.loop_count = 0, .geometry.run.count = 9, .geometry.run.x_step = 1,
-    .geometry.run.y_step = 1, .kernel = sapmcu_add_s8, .params = &op2, .x = NULL, .y = NULL, .step_bytes = 0,
+    .geometry.run.y_step = 1, .kernel = sapmcu_weighted_sum_s8, .params = &op2, .x = NULL, .y = NULL,
+    .step_bytes = 0,
 };
 
 /* op 3 mean: 1x5x3x3 -> 1x3 */

@@ -54,11 +54,7 @@ static _Alignas(4) const int8_t op1_lut[256] = {
 static const sapmcu_broadcast op2_geometry = {
     .loops = NULL, .loop_count = 0, .run.count = 32, .run.x_step = 1, .run.y_step = 1,
 };
-static const sapmcu_sum_s8_params op2 = {
-    .x_multiplier = 1073741824, .y_multiplier = 1073741824, .z_multiplier = 1431655765, .x_shift = -1,
-    .y_shift = 0, .z_shift = -19, .x_zero_point = 4, .y_zero_point = 0, .z_zero_point = 1, .low = -128,
-    .high = 127,
-};
+static const sapmcu_weighted_sum_s8_params op2 = {.x_factor = 1398101, .y_factor = 2796203, .offset = 699050};
 
 /* op 3 max_pool_2d: 1x4x4x2 -> 1x2x2x2 */
 static const sapmcu_rows op3_rows = {
@@ -128,7 +124,7 @@ __attribute__((always_inline)) static inline int run(uint32_t count) {
     END_OP(1);
 
     /* op 2 add: 1x4x4x2 + 1x4x4x2 -> 1x4x4x2 */
-    sapmcu_run_binary(&op2_geometry, sapmcu_add_s8, &op2, arena + 0, arena + 32, arena + 0);
+    sapmcu_run_binary(&op2_geometry, sapmcu_weighted_sum_s8, &op2, arena + 0, arena + 32, arena + 0);
     END_OP(2);
 
     /* op 3 max_pool_2d: 1x4x4x2 -> 1x2x2x2 */
