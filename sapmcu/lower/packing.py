@@ -22,6 +22,7 @@ from sapmcu.reference.fixed_point import wrap_int32
 HEADER = "sapmcu/packed_conv2d.h"
 KERNEL = FunctionRef("sapmcu_packed_conv2d_row_s8", HEADER)
 SMALL_KERNEL = FunctionRef("sapmcu_packed_conv2d_small_row_s8", HEADER)
+VECTOR_KERNEL = FunctionRef("sapmcu_packed_fully_connected_row_s8", "sapmcu/packed_fully_connected.h")
 DEPTHWISE_KERNEL = FunctionRef("sapmcu_packed_depthwise_conv2d_row_s8", "sapmcu/packed_depthwise_conv2d.h")
 WEIGHTED_KERNEL = FunctionRef("sapmcu_weighted_sum_s8", "sapmcu/binary.h")
 SIGNS = {"sapmcu_add_s8": 1, "sapmcu_sub_s8": -1}
@@ -103,9 +104,12 @@ def _packed_call(call: Call) -> tuple[Call, tuple[tuple[str, str], ...]]:
     packed = _packed(params)
     if packed is None:
         return call, ()
-    geometry = _one_row(params) if is_product else call.arguments[0]
-    arguments = (geometry, KERNEL, packed.params, x, y, Scratch(packed.scratch_bytes))
-    call = Call("sapmcu_run_rows", "sapmcu/rows.h", arguments)
+    scratch = Scratch(packed.scratch_bytes)
+    if is_product and _numbers(params)["vectors"] == 1:
+        call = Call("sapmcu_packed_fully_connected_s8", VECTOR_KERNEL.header, (packed.params, x, y, scratch))
+    else:
+        geometry = _one_row(params) if is_product else call.arguments[0]
+        call = Call("sapmcu_run_rows", "sapmcu/rows.h", (geometry, KERNEL, packed.params, x, y, scratch))
     if packed.is_pixel_by_pixel and isinstance(x, TensorRef) and isinstance(y, TensorRef):
         return call, ((y.tensor, x.tensor),)
     return call, ()
@@ -138,7 +142,8 @@ def _packed_form(form: RowForm) -> RowForm:
     if packed is None:
         return form
     in_place = (0,) if packed.is_pixel_by_pixel and form.reads[0].row_bytes >= form.row_bytes else ()
-    return replace(form, kernel=KERNEL, params=packed.params, scratch_bytes=packed.scratch_bytes, in_place=in_place)
+    kernel = VECTOR_KERNEL if form.params.c_type == PRODUCT else KERNEL
+    return replace(form, kernel=kernel, params=packed.params, scratch_bytes=packed.scratch_bytes, in_place=in_place)
 
 
 def _weighted_form(form: RowForm) -> RowForm:

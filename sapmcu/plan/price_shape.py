@@ -128,7 +128,7 @@ def _inside(fields: Mapping[str, int], width: int, across: int) -> tuple[int, in
 
 def _packed_shape(fields: Mapping[str, int]) -> Shape:
     """Of products with packed filters: pixels in pairs, the first one by itself where their number is odd."""
-    rows, width, stride = fields["out_rows"], fields["out_width"], fields["stride_width"]
+    rows, width, stride = fields.get("out_rows", 1), fields["out_width"], fields["stride_width"]
     height, across, depth = fields["kernel_height"], fields["kernel_width"], fields["in_channels"]
     steps, groups = height * fields["row_words"], -(-fields["out_channels"] // BLOCK)
     pairs, singles = rows * (width // BLOCK), rows * (width % BLOCK)

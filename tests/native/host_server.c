@@ -13,6 +13,7 @@
 #include "sapmcu/mat_mul.h"
 #include "sapmcu/packed_conv2d.h"
 #include "sapmcu/packed_depthwise_conv2d.h"
+#include "sapmcu/packed_fully_connected.h"
 #include "sapmcu/pool2d.h"
 #include "sapmcu/transpose_conv2d.h"
 

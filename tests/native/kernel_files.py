@@ -26,6 +26,8 @@ KERNELS = (
     "sapmcu_packed_conv2d_row_s8",
     "sapmcu_packed_conv2d_small_row_s8",
     "sapmcu_packed_depthwise_conv2d_row_s8",
+    "sapmcu_packed_fully_connected_row_s8",
+    "sapmcu_packed_fully_connected_s8",
     "sapmcu_transpose_conv2d_row_s8",
     "sapmcu_average_pool2d_row_s8",
     "sapmcu_max_pool2d_row_s8",
@@ -73,6 +75,9 @@ ENGINE = (
 FUNCTIONS = (*DRIVERS, *KERNELS)
 COMPILED = (*FUNCTIONS, *ROW_KERNELS, *ENGINE)
 
+PARTS_OF_TWINS = ("sapmcu_compute_packed_single",)
+"""Functions that several twins call."""
+
 HERE = Path(__file__).parent
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -84,9 +89,10 @@ ZIG = (sys.executable, "-m", "ziglang", "cc", "-target", "thumb-freestanding-eab
 def source_files(twins: Twins, functions: Sequence[str] = FUNCTIONS) -> tuple[Path, ...]:
     """Of kernels and drivers; the twin instead of the portable kernel where there is one."""
     firmware = firmware_dir()
+    parts = PARTS_OF_TWINS if f"kernels/{Twins.DSP}" in twins.directories else ()
     return tuple(
         next(path for directory in twins.directories if (path := firmware / directory / f"{name}.c").exists())
-        for name in functions
+        for name in (*functions, *parts)
     )
 
 

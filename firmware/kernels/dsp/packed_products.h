@@ -11,7 +11,7 @@
 /* The assembly knows the order. x: of both pixels, widened to 16 bits: for every four numbers the words (0,
  * 2) of the first and the second pixel, then (1, 3). */
 typedef struct {
-    int8_t *y[2]; /* of each pixel; the same: there is only the first */
+    int8_t *y[2]; /* of each pixel */
     const int8_t *y_end;
     const int32_t *x_end, *x;
     uint32_t skipped_bytes; /* of the first round of steps */
@@ -47,16 +47,6 @@ static inline uint32_t sapmcu_skipped_bytes(uint32_t steps, uint32_t pixels) {
     "smlad  r6, r10, r1, r6     \n"                                                                          \
     "smlad  r7, r11, r1, r7     \n"
 
-#define SAPMCU_PACKED_SINGLE_STEP                                                                            \
-    "ldm    lr!, {r8-r11}       \n"                                                                          \
-    "ldrd   r0, r1, [r12], #8   \n"                                                                          \
-    "sxtb16 r2, r0              \n"                                                                          \
-    "smlad  r4, r8, r2, r4      \n"                                                                          \
-    "smlad  r6, r8, r0, r6      \n"                                                                          \
-    "sxtb16 r2, r1              \n"                                                                          \
-    "smlad  r4, r10, r2, r4     \n"                                                                          \
-    "smlad  r6, r10, r1, r6     \n"
-
 #define SAPMCU_PACKED_GENERAL(SUM, FACTOR, OFFSET, NEGATIVE)                                                 \
     "and    r11, " NEGATIVE ", " SUM ", asr #31 \n"                                                          \
     "add    r11, r11, " OFFSET "                \n"                                                          \
@@ -65,16 +55,12 @@ static inline uint32_t sapmcu_skipped_bytes(uint32_t steps, uint32_t pixels) {
     "ssat   " SUM ", #8, " SUM "                \n"
 
 /* Takes 68 bytes of stack. sp: y, y of pixel 1, y_end, x_end, x, the first step, shift, what requantizes. */
-SAPMCU_PACKED_ASSEMBLY static void sapmcu_compute_packed(__attribute__((unused))
-                                                         const sapmcu_packed_products *state) {
+SAPMCU_PACKED_ASSEMBLY __attribute__((unused)) static void
+sapmcu_compute_packed(__attribute__((unused)) const sapmcu_packed_products *state) {
     __asm__(".syntax unified             \n"
             "push   {r4-r11, lr}         \n"
             "ldm    r0, {r1-r7, r12}     \n"
             "adr    r8, 2f               \n"
-            "cmp    r1, r2               \n"
-            "bne    0f                   \n"
-            "adr    r8, 7f               \n"
-            "0:                          \n"
             "add    r6, r6, r8           \n"
             "orr    r6, r6, #1           \n"
             "adr    r8, 4f               \n"
@@ -89,14 +75,6 @@ SAPMCU_PACKED_ASSEMBLY static void sapmcu_compute_packed(__attribute__((unused))
             "mov    r5, r4               \n"
             "mov    r7, r6               \n"
             "ldr    pc, [sp, #20]        \n"
-            ".p2align 2                  \n"
-            "7:                          \n"
-            ".rept 4                     \n" SAPMCU_PACKED_SINGLE_STEP ".endr                       \n"
-            "cmp    lr, r3               \n"
-            "bne    7b                   \n"
-            "mov    r5, r4               \n"
-            "mov    r7, r6               \n"
-            "b      3f                   \n"
             ".p2align 2                  \n"
             "2:                          \n"
             ".rept 8                     \n" SAPMCU_PACKED_STEP ".endr                       \n"
@@ -137,5 +115,8 @@ SAPMCU_PACKED_ASSEMBLY static void sapmcu_compute_packed(__attribute__((unused))
                 SAPMCU_PACKED_GENERAL("r5", "r0", "r1", "r8") SAPMCU_PACKED_GENERAL("r6", "r2", "r3", "r9")
                     SAPMCU_PACKED_GENERAL("r7", "r2", "r3", "r9") "b      6b                   \n");
 }
+
+/* The first pixel alone. Takes 48 bytes of stack. */
+void sapmcu_compute_packed_single(const sapmcu_packed_products *state);
 
 #endif

@@ -89,50 +89,69 @@ static const int8_t *const *pad_rows(const sapmcu_packed_conv2d_s8_params *p, co
     return padded;
 }
 
+static inline void compute(const sapmcu_packed_products *state, uint32_t pixels) {
+    if (pixels == 2) {
+        sapmcu_compute_packed(state);
+    } else {
+        sapmcu_compute_packed_single(state);
+    }
+}
+
+/* An odd number of channels: the first two, then all but the first. */
+static __attribute__((noinline)) void compute_odd(const sapmcu_packed_conv2d_s8_params *p,
+                                                  sapmcu_packed_products *state, uint32_t pixels) {
+    int8_t *const y_end = state->y[0] + p->out_channels;
+    state->y_end = state->y[0] + 2;
+    compute(state, pixels);
+    state->y[0]++;
+    state->y[1]++;
+    state->y_end = y_end;
+    state->filter = p->filter + 6 + 2 * p->kernel_height * p->row_words + (p->shift ? 2 : 0);
+    compute(state, pixels);
+    state->filter = p->filter;
+}
+
 void sapmcu_packed_conv2d_row_s8(const void *params, const int8_t *const *rows, int8_t *y, void *scratch) {
     const sapmcu_packed_conv2d_s8_params *const p = params;
     const uint32_t channels = p->out_channels, steps = (uint32_t)p->kernel_height * p->row_words;
-    const uint32_t columns = (p->out_width - 1U) * p->stride_width + p->kernel_width;
     int32_t column = -(int32_t)p->pad_left, in_width = p->in_width;
     sapmcu_packed_products state;
     state.x = scratch;
     state.x_end = state.x + 4 * steps;
     state.shift = p->shift;
     state.filter = p->filter;
-    if (p->is_copied && (column < 0 || (int32_t)columns + column > in_width)) {
-        rows = pad_rows(p, rows, columns, (int32_t *)scratch + 4 * steps);
-        column = 0;
-        in_width = (int32_t)columns + 4; /* no window is the last */
+    if (p->is_copied) {
+        const uint32_t columns = (p->out_width - 1U) * p->stride_width + p->kernel_width;
+        if (column < 0 || (int32_t)columns + column > in_width) {
+            rows = pad_rows(p, rows, columns, (int32_t *)scratch + 4 * steps);
+            column = 0;
+            in_width = (int32_t)columns + 4; /* no window is the last */
+        }
     }
     const int32_t last = in_width * p->in_channels - 4 * p->row_words;
-    for (uint32_t left = p->out_width; left > 0;) {
-        const uint32_t pixels = 2 - left % 2;
+    uint32_t pixels = 2 - p->out_width % 2; /* the first of an odd number has no partner */
+    state.skipped_bytes = sapmcu_skipped_bytes(steps, pixels);
+    for (const int8_t *const end = y + p->out_width * channels; y < end;) {
         const int32_t second = pixels == 2 ? column + p->stride_width : column;
-        int8_t *const y1 = pixels == 2 ? y + channels : y;
         if (column >= 0 && second * p->in_channels <= last) {
             widen_inside(p, scratch, rows, column * p->in_channels, second * p->in_channels);
         } else {
             widen_edge(p, scratch, rows, column, second);
         }
-        state.skipped_bytes = sapmcu_skipped_bytes(steps, pixels);
         state.y[0] = y;
-        state.y[1] = y1;
+        state.y[1] = y + channels;
         state.y_end = y + channels;
         if (channels % 2) {
-            state.y_end = y + 2;
-            sapmcu_compute_packed(&state);
-            state.y[0] = y + 1;
-            state.y[1] = y1 + 1;
-            state.y_end = y + channels;
-            state.filter += 6 + 2 * steps + (p->shift ? 2 : 0);
-            sapmcu_compute_packed(&state);
-            state.filter = p->filter;
+            compute_odd(p, &state, pixels);
         } else {
-            sapmcu_compute_packed(&state);
+            compute(&state, pixels);
         }
-        y = y1 + channels;
+        y += pixels * channels;
         column = second + p->stride_width;
-        left -= pixels;
+        if (pixels == 1) {
+            pixels = 2;
+            state.skipped_bytes = sapmcu_skipped_bytes(steps, 2);
+        }
     }
     if (p->low > INT8_MIN || p->high < INT8_MAX) {
         sapmcu_clamp_row(y - p->out_width * channels, y, p->low, p->high);
