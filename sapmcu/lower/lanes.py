@@ -66,7 +66,7 @@ def _params_with_lanes(params: Params) -> Params | None:
     if fields["groups"] != 1 or sums.max() > MAX_SUM:
         return None
     kept, rest = blocks_and_rest(filters)
-    words, listed = _streams(kept, rest)
+    words, listed = streams(kept, rest)
     own: dict[str, Value] = {
         "filter": Constant("uint32_t", tuple(words.tolist()), "filter"),
         "rest": Constant("uint8_t", tuple(listed), "rest"),
@@ -100,7 +100,7 @@ def blocks_and_rest(filters: Array) -> tuple[Array, Array]:
         rest[over, largest] += taken
 
 
-def _streams(kept: Array, rest: Array) -> tuple[Array, list[int]]:
+def streams(kept: Array, rest: Array) -> tuple[Array, list[int]]:
     """(words of the filters, bytes of the rest), in the order in which the kernel reads them."""
     words: list[Array] = []
     listed: list[int] = []
