@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.native import Apart, ArenaPlan, Lowered, Step
@@ -17,7 +18,27 @@ ALIGNMENT_BYTES = 8
 def plan_arena(
     graph: Graph, steps: Sequence[Step], *, is_each_kept: bool = False, apart: Collection[Apart] = ()
 ) -> ArenaPlan:
-    """is_each_kept: no tensor shares memory with another but its aliases. apart: what gets memory of its own."""
+    """is_each_kept: no tensor shares memory with another but its aliases. apart: what gets memory of its own.
+
+    A result over a larger operand keeps all of that operand's bytes for as long as it lives, which may cost more than
+    it saves: the smaller of both plans is taken.
+    """
+    plans = [_plan(graph, steps, is_each_kept, apart)]
+    sizes = {name: tensor.size_bytes for name, tensor in graph.tensors.items()}
+    if any(sizes[result] != sizes[operand] for step in steps for result, operand in step.lowered.in_place):
+        equal = [replace(step, lowered=_over_equal_operands(step.lowered, sizes)) for step in steps]
+        plans.append(_plan(graph, equal, is_each_kept, apart))
+    for plan in plans:
+        verify_plan(graph, steps, plan)
+    return min(plans, key=lambda plan: plan.arena_bytes)
+
+
+def _over_equal_operands(lowered: Lowered, sizes: Mapping[str, int]) -> Lowered:
+    """Without the pairs whose result is smaller than the operand that it could overwrite."""
+    return replace(lowered, in_place=tuple(pair for pair in lowered.in_place if sizes[pair[0]] == sizes[pair[1]]))
+
+
+def _plan(graph: Graph, steps: Sequence[Step], is_each_kept: bool, apart: Collection[Apart]) -> ArenaPlan:
     tensors = {one.name: one for one in live_buffers(graph)}
     outside = {name: home for home, names in _interface(graph).items() if home in apart for name in names}
     owners = _owners(graph, steps, tensors, is_each_kept, outside)
@@ -41,7 +62,7 @@ def plan_arena(
             size = align(scratch_bytes(step.lowered), ALIGNMENT_BYTES)
             buffers.append(Buffer(scratch[step.index], size, step.index, step.index))
     offsets = plan_offsets(buffers, ALIGNMENT_BYTES)
-    plan = ArenaPlan(
+    return ArenaPlan(
         offset_bytes={
             name: places[owner] if owner in places else offsets.offset_bytes[owner] for name, owner in owners.items()
         },
@@ -52,8 +73,6 @@ def plan_arena(
         homes={name: homes[owner] for name, owner in owners.items() if owner in homes},
         apart_bytes=taken,
     )
-    verify_plan(graph, steps, plan)
-    return plan
 
 
 def scratch_bytes(lowered: Lowered) -> int:

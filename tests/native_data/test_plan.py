@@ -8,11 +8,15 @@ from itertools import pairwise
 
 import pytest
 from native_data.small_net import small_net
+from reference_models import ROOT
 
+from sapmcu.frontends.tflite import load_tflite
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.native import ArenaPlan, NativeProgram, Scratch
 from sapmcu.ir.text import parse_text
+from sapmcu.ir.twins import Twins
 from sapmcu.lower import lower_graph
+from sapmcu.pipeline import native_graph
 from sapmcu.plan.native import plan_arena, verify_plan
 
 CHAIN = """
@@ -119,3 +123,10 @@ def test_scratch_has_a_place_apart_from_what_lives() -> None:
     moved = replace(plan, scratch_offset_bytes={2: plan.offset_bytes["b"]})
     with pytest.raises(AssertionError, match="scratch"):
         verify_plan(graph, steps, moved)
+
+
+def test_a_result_over_a_larger_operand_never_costs_memory() -> None:
+    """The packed 1×1 convolution behind the first depthwise one may run in place, but its result lives long."""
+    graph = native_graph(load_tflite(ROOT / "models/fashion_scenes/mobilenet_v2_sap.tflite"))[0]
+    arenas = {twins: lower_graph(graph, twins=twins).plan.arena_bytes for twins in (Twins.NONE, Twins.DSP)}
+    assert arenas[Twins.DSP] <= arenas[Twins.NONE]
