@@ -4,7 +4,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-DEMO_MODEL ?= models/fashion_mnist/dscnn.h5
+DEMO_MODEL ?= models/fashion_scenes/mobilenet_v2_sap.h5
 DEMO_BOARD ?= stm32h7
 
 # What a test compiles with, runs and looks at, and the data that the models of models/ were trained on.
@@ -31,7 +31,7 @@ setup-test: setup
 	@.ci/apt-install $(APT_TEST)
 
 demo: setup ## convert a trained network, build its firmware and run it in an emulator
-	$(BIN)/sapmcu convert $(DEMO_MODEL) --board $(DEMO_BOARD) -o demo --force
+	$(BIN)/sapmcu convert $(DEMO_MODEL) --board $(DEMO_BOARD) --optimize sram -o demo --force
 	$(BIN)/sapmcu run demo
 
 test: setup-test ## run all tests
