@@ -11,7 +11,7 @@ DEMO_BOARD ?= stm32h7
 APT_TEST := gcc g++ cmake chromium gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm dataset-fashion-mnist openocd stlink-tools dfu-util
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test check golden docs fuzz bench prices clean
+.PHONY: help setup setup-test demo test check golden docs pictures fuzz bench prices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -50,6 +50,9 @@ golden: setup ## rewrite the golden files from what the code does now; read the 
 
 docs: setup ## the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+pictures: setup-test ## make the pictures of the documentation anew
+	$(BIN)/python docs/pictures.py
 
 fuzz: setup ## mutate the reference models for as long as FUZZ_CASES says
 	SAPMCU_FUZZ_CASES=$${FUZZ_CASES:-50000} $(PYTEST) -q tests/property/test_fuzz.py
