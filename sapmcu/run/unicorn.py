@@ -6,11 +6,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
+import tempfile
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sapmcu.errors import ToolError, UserError
 from sapmcu.ir.build import Link
@@ -54,8 +54,9 @@ class UnicornSession:
         self._timing = None if timings is None else timing_source(timings, wait_states)
         self._rest = b""
         self._last = Measurement()
-        self._control, theirs = os.pipe()
-        os.set_blocking(self._control, False)
+        # A file, not a pipe: nobody reads while a test runs vector after vector, and a full pipe stops its writer.
+        self._events_file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+        self._read_bytes = 0
         request = {
             "elf": str(elf),
             "core": project.core,
@@ -63,13 +64,10 @@ class UnicornSession:
             "memory": [asdict(region) for region in project.targets[target_name(NAME, Link.SEMIHOSTING)].memory],
             "native": native,
             "wait_states": wait_states,
-            "control": theirs,
+            "control": self._events_file.fileno(),
         }
         command = (sys.executable, "-P", "-m", "sapmcu.run.unicorn_worker", json.dumps(request))
-        try:
-            self._stream = _Stream(self, command, timeout_s, (theirs,))
-        finally:
-            os.close(theirs)
+        self._stream = _Stream(self, command, timeout_s, (self._events_file.fileno(),))
         self.device = Device(self._stream)
 
     def __enter__(self) -> UnicornSession:
@@ -81,10 +79,10 @@ class UnicornSession:
     def close(self) -> None:
         """End the process."""
         self._stream.close()
-        os.close(self._control)
+        self._events_file.close()
 
     def measure(self) -> Measurement:
-        """What the last invoke cost. The device has answered it, so that its event is in the pipe already."""
+        """What the last invoke cost. The device has answered it, so that its event is in the file already."""
         invokes = [event for event in self._events() if event.pop("event") == "invoke"]
         if invokes:
             facts = invokes[-1]
@@ -96,9 +94,9 @@ class UnicornSession:
 
     def _events(self) -> list[dict[str, Any]]:
         """What the process has told since the last call."""
-        with suppress(BlockingIOError):
-            while data := os.read(self._control, READ_BYTES):
-                self._rest += data
+        while data := os.pread(self._events_file.fileno(), READ_BYTES, self._read_bytes):
+            self._rest += data
+            self._read_bytes += len(data)
         *lines, self._rest = self._rest.split(b"\n")
         return [json.loads(line) for line in lines]
 
