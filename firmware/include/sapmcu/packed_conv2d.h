@@ -39,8 +39,9 @@ typedef struct {
 } sapmcu_packed_conv2d_s8_params;
 
 /* params: sapmcu_packed_conv2d_s8_params. rows: [kernel_height], each in_width * in_channels bytes. y:
- * out_width * out_channels bytes. scratch: 4-byte aligned, kernel_height * row_words * 16 bytes, and with
- * is_copied kernel_height * (4 + in_channels * (columns from the first window to the last)) + 4. */
+ * out_width * out_channels bytes; it may start where rows[0] does, if windows are single pixels that y's are
+ * no longer than and no column is skipped. scratch: 4-byte aligned, kernel_height * row_words * 16 bytes, and
+ * with is_copied kernel_height * (4 + in_channels * (columns from the first window to the last)) + 4. */
 sapmcu_row_fn sapmcu_packed_conv2d_row_s8;
 
 /* Bytes of scratch that sapmcu_packed_conv2d_small_row_s8 has on the stack. */
