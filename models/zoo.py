@@ -41,7 +41,7 @@ HEADER = """\
 # SPDX-License-Identifier: Apache-2.0
 # The trained networks of this directory. Written by `python -m models.zoo NAME`, measured again by
 # tests/unit/models/test_zoo.py. Accuracies are shares of the whole test set; int8 with TFLM's bytes. agreement: how
-# often int8 finds the class that float finds. int8_tenth_accuracy: of each tenth picture of the test set alone.
+# often int8 finds the class that float finds. ..._tenth_accuracy: of each tenth picture of the test set alone.
 """
 
 
@@ -59,6 +59,7 @@ class Facts:
     macs: int
     float_test_accuracy: float
     int8_test_accuracy: float
+    float_tenth_accuracy: float
     int8_tenth_accuracy: float
     agreement: float
     h5_sha256: str
@@ -178,6 +179,7 @@ def measure(name: str, source: Source, tflite: bytes) -> Facts:
         macs=graph_macs(read_tflite(tflite, h5.stem)),
         float_test_accuracy=CLASSIFICATION.score(in_float, splits.test),
         int8_test_accuracy=CLASSIFICATION.score(found, splits.test),
+        float_tenth_accuracy=CLASSIFICATION.score(in_float[::TENTH], tenth(splits.test)),
         int8_tenth_accuracy=CLASSIFICATION.score(found[::TENTH], tenth(splits.test)),
         agreement=CLASSIFICATION.agreement(found, in_float),
         h5_sha256=sha256(h5),

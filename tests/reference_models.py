@@ -30,4 +30,3 @@ TFLITE_MODELS = (
 
 ZOO_MODELS = tuple(sorted(path for path in (ROOT / "models").glob("*/*.tflite") if path.stem != "mobilenet_v2_max"))
 """Those of models/, but the twin, which has no op that the others lack."""
-"""The int8 networks of models/."""

@@ -50,9 +50,9 @@ def test_int8_accuracy_is_the_stated_one(name: str) -> None:
 def test_h5_gives_the_int8_file_and_the_stated_float_accuracy(name: str) -> None:
     """Up to the rounding of the machine's float kernels."""
     source, again = zoo.quantize(name)
-    part = zoo.origin_of(name).splits.test
+    part = zoo.tenth(zoo.origin_of(name).splits.test)
     accuracy = CLASSIFICATION.score(zoo.find_float(source.tflite, part), part)
-    assert accuracy == pytest.approx(zoo.load_zoo()[name].float_test_accuracy, abs=5e-4)
+    assert accuracy == pytest.approx(zoo.load_zoo()[name].float_tenth_accuracy, abs=3e-3)
     stored, made = load_tflite(zoo.MODELS / f"{name}.tflite"), read_tflite(again, "again")
     assert list(made.tensors) == list(stored.tensors)
     for tensor, other in zip(made.tensors.values(), stored.tensors.values(), strict=True):
