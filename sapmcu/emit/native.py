@@ -9,7 +9,13 @@ from dataclasses import dataclass
 
 from sapmcu.emit.c_source import c_comment, c_float, c_integer, c_list, c_string, wrapped
 from sapmcu.emit.cascade import cascade_headers, cascade_tables
-from sapmcu.emit.native_rows import row_declarations, row_functions, taken_declarations, taken_functions
+from sapmcu.emit.native_rows import (
+    advance_functions,
+    row_declarations,
+    row_functions,
+    taken_declarations,
+    taken_functions,
+)
 from sapmcu.emit.origin import Origin, block_comment
 from sapmcu.emit.tflm import C_TYPES
 from sapmcu.ir.cascade import Cascade
@@ -28,7 +34,16 @@ from sapmcu.ir.native import (
     Step,
     TensorRef,
 )
-from sapmcu.ir.parts import input_rows, last_ops, output_rows, part_data, pointed_to, program_cascades, program_parts
+from sapmcu.ir.parts import (
+    input_rows,
+    last_ops,
+    output_rows,
+    part_data,
+    pointed_to,
+    program_cascades,
+    program_parts,
+    waits,
+)
 
 NARROW_TYPES = ("int8_t", "uint8_t", "int16_t", "uint16_t")
 """Their arrays are aligned to words, so that kernels can load several numbers at once."""
@@ -179,33 +194,37 @@ class _Source:
 
     def run(self) -> Iterator[str]:
         """One list for both: the compiler drops the comparisons with `count` where all ops run."""
-        names = self.names()
-        has_rows = bool(input_rows(self.program))
-        if has_rows:
-            yield from ("static sapmcu_progress progress;", "", "static int advance(void) {")
+        lasts = zip(program_parts(self.program), last_ops(self.program), strict=True)
+        if input_rows(self.program):
+            yield from advance_functions([(part, list(self.part(part, last))) for part, last in lasts])
+            return
+        yield from END_OP
+        yield "__attribute__((always_inline)) static inline int run(uint32_t count) {"
+        yield from ("    if (count == 0) {", "        return 0;", "    }", "")
+        for part, last in lasts:
+            yield from self.part(part, last)
+        yield from ("    return 0;", "}")
+
+    def part(self, part: Cascade | int, last: int | None) -> Iterator[str]:
+        """What runs it; where it waits for rows of an input, it returns 1."""
+        names, has_rows = self.names(), bool(input_rows(self.program))
+        for index in (part,) if isinstance(part, int) else part.ops:
+            step = self.program.steps[index]
+            nothing = "" if step.lowered.calls else ": the same bytes, nothing to do"
+            yield f"    /* {c_comment(step.comment + nothing)} */"
+        if isinstance(part, int):
+            for call in self.program.steps[part].lowered.calls:
+                yield from self.call(self.program.steps[part], call, names)
         else:
-            yield from END_OP
-            yield "__attribute__((always_inline)) static inline int run(uint32_t count) {"
-            yield from ("    if (count == 0) {", "        return 0;", "    }", "")
-        cascades = program_cascades(self.program)
-        for part, last in zip(program_parts(self.program), last_ops(self.program), strict=True):
-            for index in (part,) if isinstance(part, int) else part.ops:
-                step = self.program.steps[index]
-                nothing = "" if step.lowered.calls else ": the same bytes, nothing to do"
-                yield f"    /* {c_comment(step.comment + nothing)} */"
-            if has_rows and part is cascades[0]:
-                yield "    if (sapmcu_run_to_row(&cascade0, arena, &progress)) {"
+            name = f"cascade{program_cascades(self.program).index(part)}"
+            if waits(part):
+                yield f"    if (sapmcu_run_to_row(&{name}, arena, &progress)) {{"
                 yield from ("        return 1;", "    }")
-            elif isinstance(part, Cascade):
-                yield f"    sapmcu_run_cascade(&cascade{cascades.index(part)}, arena, 0);"
             else:
-                for call in self.program.steps[part].lowered.calls:
-                    yield from self.call(self.program.steps[part], call, names)
-            if last is not None:
-                yield f"    {'SAPMCU_END_OP' if has_rows else 'END_OP'}({last});"
-            yield ""
-        yield "    return 0;"
-        yield "}"
+                yield f"    sapmcu_run_cascade(&{name}, arena, 0);"
+        if last is not None:
+            yield f"    {'SAPMCU_END_OP' if has_rows else 'END_OP'}({last});"
+        yield ""
 
     def call(self, step: Step, call: Call, names: Names) -> Iterator[str]:
         arguments = [self.argument(step, one, names) for one in call.arguments]

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from sapmcu.emit.c_source import c_list
+from sapmcu.ir.cascade import Cascade
 from sapmcu.ir.native import NativeProgram
-from sapmcu.ir.parts import InputRows, OutputRows
+from sapmcu.ir.parts import InputRows, OutputRows, program_cascades, program_parts, waits
 
 ENGINE = ("sapmcu_find_row", "sapmcu_invoke_by_rows", "sapmcu_push_row", "sapmcu_run_to_row")
 """Functions of firmware/engine/ that such a model calls."""
@@ -57,13 +58,52 @@ def taken_functions(model: str) -> Iterator[str]:
     )
 
 
+def advance_functions(parts: Sequence[tuple[Cascade | int, Sequence[str]]]) -> Iterator[str]:
+    """advance(): runs on until a row of an input is needed, 1, or to the end, 0.
+
+    parts: each with the lines that run it. What runs from one part that waits for rows to the next is a stage of its
+    own, so that nothing runs again when the row is there.
+    """
+    stages: list[list[str]] = [[]]
+    for part, lines in parts:
+        if waits(part) and stages[-1]:
+            stages.append([])
+        stages[-1] += lines
+    yield "static sapmcu_progress progress;"
+    yield from ("static uint8_t stage;",) if len(stages) > 1 else ()
+    yield ""
+    for number, lines in enumerate(stages):
+        name = f"advance_{number}" if len(stages) > 1 else "advance"
+        yield from (f"static int {name}(void) {{", *lines, "    return 0;", "}")
+        yield from ("",) if len(stages) > 1 else ()
+    if len(stages) > 1:
+        yield "static int advance(void) {"
+        for number in range(len(stages)):
+            yield f"    if (stage == {number}) {{"
+            yield from (f"        if (advance_{number}()) {{", "            return 1;", "        }")
+            yield f"        stage = {(number + 1) % len(stages)};"
+            yield "    }"
+        yield from ("    return 0;", "}")
+
+
+def waiting_cascades(program: NativeProgram) -> list[str]:
+    """By stage, its cascade that waits for rows; NULL where what runs before the first row is a stage."""
+    names = [f"&cascade{number}" for number, one in enumerate(program_cascades(program)) if waits(one)]
+    return names if waits(program_parts(program)[0]) else ["NULL", *names]
+
+
 def row_functions(program: NativeProgram, model: str, rows: Mapping[int, InputRows]) -> Iterator[str]:
     """What serves the interface, behind advance()."""
+    waiting = waiting_cascades(program)
+    is_one = len(waiting) == 1
     row_bytes = [rows[index].row_bytes if index in rows else 0 for index in range(len(program.inputs))]
+    yield ""
+    if not is_one:
+        yield f"static const sapmcu_cascade *const waiting[{len(waiting)}] = {c_list(waiting)};"
+        yield ""
     yield from (
-        "",
         "static void find(sapmcu_input_row *next) {",
-        "    sapmcu_find_row(&cascade0, arena, &progress, next);",
+        f"    sapmcu_find_row({waiting[0] if is_one else 'waiting[stage]'}, arena, &progress, next);",
         "}",
         "",
         "static void take(void) {",
@@ -72,6 +112,7 @@ def row_functions(program: NativeProgram, model: str, rows: Mapping[int, InputRo
         "",
         "static void restart(void) {",
         "    progress = (sapmcu_progress){0, 0};",
+        *(() if is_one else ("    stage = 0;",)),
         "}",
         "",
         f"static const uint32_t row_bytes[{len(row_bytes)}] = {c_list(map(str, row_bytes))};",

@@ -30,11 +30,10 @@ class InputRows:
 
 
 def input_rows(program: NativeProgram) -> Mapping[int, InputRows]:
-    """By index, the inputs that come by rows; all in the first part, a cascade."""
+    """By index, the inputs that come by rows."""
     found: dict[int, InputRows] = {}
     for part in program_cascades(program):
         forms = {number: part.forms[number] for number, op in enumerate(part.form_ops) if op < 0}
-        assert not forms or part is program_parts(program)[0], "inputs come by rows to the first part only"
         for run in part.runs:
             if run.form in forms:
                 form = forms[run.form]
@@ -45,6 +44,11 @@ def input_rows(program: NativeProgram) -> Mapping[int, InputRows]:
                 is_whole = before.are_whole and not form.reads
                 found[index] = InputRows(whole.rows, whole.row_bytes, order, are_whole=is_whole)
     return found
+
+
+def waits(part: Cascade | int) -> bool:
+    """Whether rows of inputs are delivered to a part."""
+    return isinstance(part, Cascade) and any(op < 0 for op in part.form_ops)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,33 +23,38 @@ static void poison_ranges(int8_t *arena, uint32_t count) {
     }
 }
 
-static const int8_t *whole_input;
+enum { MAX_INPUTS = 8 };
+
+/* By index, the inputs that come by rows. */
+static int8_t *whole_inputs[MAX_INPUTS];
 
 static void read_row(void *context, const sapmcu_input_row *wanted) {
     const sapmcu_model *model = context;
     const uint32_t start = wanted->row * model->rows->row_bytes[wanted->input];
-    memcpy(wanted->data, whole_input + start + wanted->offset_bytes, wanted->bytes);
+    memcpy(wanted->data, whole_inputs[wanted->input] + start + wanted->offset_bytes, wanted->bytes);
 }
 
-/* Inputs into the arena; the one that comes by rows is returned, for the caller to free. */
-static void *take_inputs(const sapmcu_model *model) {
-    int8_t *by_rows = NULL;
+static void take_inputs(const sapmcu_model *model) {
     for (uint32_t i = 0; i < model->input_count; i++) {
         const sapmcu_tensor *input = &model->inputs[i];
-        if (input->data == NULL) {
-            by_rows = malloc(input->bytes);
+        if (input->data != NULL) {
+            take(input->data, input->bytes);
+        } else if (i < MAX_INPUTS) {
+            whole_inputs[i] = malloc(input->bytes);
+            take(whole_inputs[i], input->bytes);
         }
-        take(input->data == NULL ? by_rows : input->data, input->bytes);
     }
-    return by_rows;
 }
 
-static int invoke(const sapmcu_model *model, int8_t *by_rows) {
+static int invoke(const sapmcu_model *model) {
     if (model->rows == NULL) {
         return model->invoke();
     }
-    whole_input = by_rows;
     sapmcu_invoke_by_rows(model->rows, read_row, (void *)(uintptr_t)model);
+    for (uint32_t i = 0; i < MAX_INPUTS; i++) {
+        free(whole_inputs[i]);
+        whole_inputs[i] = NULL;
+    }
     return 0;
 }
 
@@ -59,11 +64,10 @@ int main(void) {
         const sapmcu_model *model = sapmcu_models[request[0]];
         memset(model->arena, 0xA5, model->arena_bytes);
         poison_ranges(model->arena, request[1]);
-        void *by_rows = take_inputs(model);
-        if (invoke(model, by_rows) != 0) {
+        take_inputs(model);
+        if (invoke(model) != 0) {
             return 3;
         }
-        free(by_rows);
         ASAN_UNPOISON_MEMORY_REGION(model->arena, model->arena_bytes);
         fwrite(model->arena, 1, model->arena_bytes, stdout);
         fflush(stdout);

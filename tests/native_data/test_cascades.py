@@ -14,12 +14,13 @@ from native_data.host import Models, assert_all_equal, examples, joined
 from native_data.nets import random_net
 from native_data.pulled import pulled_plan
 from networks import NETWORKS, load_graph
-from networks_by_hand import networks
+from networks_by_hand import Network, networks
 from strategies import varied_inputs
 
 from sapmcu.ir.cascade import Cascade, CascadePlan
 from sapmcu.ir.check import graph_violations
 from sapmcu.ir.graph import Graph
+from sapmcu.ir.parts import waits
 from sapmcu.lower import lower_graph
 from sapmcu.lower.graph import lower_ops
 from sapmcu.plan.rows import CascadeOptions, plan_cascades
@@ -124,3 +125,31 @@ def test_branching_nets_equal_the_reference(library: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_equal_the_reference(name: str, library: Path, tmp_path: Path) -> None:
     assert_plans_equal([load_graph(name)], (pulled_plan, planned, by_rows, in_strips), library, tmp_path)
+
+
+def read_far_apart() -> Graph:
+    """An image whose early result is read again behind all that is made of it."""
+    net = Network((24, 24), 2)
+    x = net.conv(net.x, 16, (3, 3))
+    small = net.conv(net.transposed(net.pool(x, (12, 12), (12, 12))), 16)
+    return net.graph(net.mean(net.add(x, net.resized(small, (24, 24)))))
+
+
+def read_late() -> Graph:
+    """A second image that is read behind an op that only runs whole."""
+    net = Network((16, 16), 4)
+    late = net.tensor((1, 16, 16, 4))
+    y = net.conv(net.transposed(net.conv(net.x, 4, (3, 3))), 4)
+    graph = net.graph(net.mean(net.add(y, net.conv(late, 4, (3, 3)))))
+    return replace(graph, inputs=(net.x, late))
+
+
+def test_a_run_waits_for_rows_in_several_places(library: Path, tmp_path: Path) -> None:
+    def twice(graph: Graph) -> CascadePlan:
+        return plan_cascades(graph, lower_ops(graph), CascadeOptions(by_rows=True, max_extra_macs=1))
+
+    graphs = [read_far_apart(), read_late()]
+    for graph in graphs:
+        waiting = [waits(part) for part in parts(twice(graph))]
+        assert sum(waiting) == 2 and not all(waiting[: waiting.index(True) + 2])
+    assert_plans_equal(graphs, (twice,), library, tmp_path)
