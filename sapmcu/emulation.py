@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from sapmcu.build.firmware import build_firmware
 from sapmcu.build.project import load_project
 from sapmcu.build.tflm import HINT as TFLM_HINT
@@ -19,10 +17,9 @@ from sapmcu.first_difference import Rebuild, first_different_op
 from sapmcu.ir.build import Engine, Link, Prefer
 from sapmcu.ir.firmware import QEMU, target_name
 from sapmcu.ir.run import Run, TestRun
-from sapmcu.ir.vectors import Vector
 from sapmcu.run.session import Firmware, Session, default_link, run_vectors, start, target_of, test_vectors
+from sapmcu.vectors import load_vectors, vectors_to_run
 
-HINT = "give a directory that `sapmcu convert` wrote"
 DEFAULT_EMULATOR = "unicorn"
 
 
@@ -155,32 +152,3 @@ def predicted_arena_bytes(project_dir: Path) -> int | None:
         return int(json.loads((project_dir / "report.json").read_bytes())["memory"]["tflm"]["used_bytes"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def load_vectors(project_dir: Path) -> tuple[Vector, ...]:
-    """testdata/, as `sapmcu convert` writes it. Raises: UserError."""
-    directory = project_dir / "testdata"
-    try:
-        description = json.loads((directory / "vectors.json").read_bytes())
-        names = [[one["file"] for one in description[role]] for role in ("inputs", "outputs")]
-        return tuple(
-            Vector(*(tuple((directory / f"{number:04}{name[4:]}").read_bytes() for name in role) for role in names))
-            for number in range(description["vectors"])
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{directory} can't be read: {error}", hint=HINT) from error
-
-
-def vectors_to_run(project_dir: Path, inputs: Sequence[Path] | None) -> tuple[Vector, ...]:
-    """The first test vector, or the user's own inputs, of which no output is expected. Raises: UserError."""
-    if inputs is None:
-        return load_vectors(project_dir)[:1]
-    return (Vector(tuple(map(_load_input, inputs)), ()),)
-
-
-def _load_input(path: Path) -> bytes:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} can't be read: {error}", hint="numpy.save writes such files") from error
-    return np.ascontiguousarray(array).tobytes()

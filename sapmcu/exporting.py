@@ -12,9 +12,9 @@ from sapmcu.emit.directory import check_target, write_directory
 from sapmcu.emit.exports import EXPORTS
 from sapmcu.emit.exports.library import make_library
 from sapmcu.emit.origin import Origin
-from sapmcu.emulation import load_vectors
 from sapmcu.errors import UserError
 from sapmcu.ir.export import ExportFormat
+from sapmcu.vectors import load_vectors
 
 MARK = "sapmcu-export.json"
 """The file by which sapmcu knows an export for its own."""

@@ -11,13 +11,7 @@ from pathlib import Path
 
 from sapmcu.boards.board import Board, load_board
 from sapmcu.build.project import load_project
-from sapmcu.emulation import (
-    HINT,
-    load_vectors,
-    locate_difference,
-    predicted_arena_bytes,
-    vectors_to_run,
-)
+from sapmcu.emulation import locate_difference, predicted_arena_bytes
 from sapmcu.errors import UserError
 from sapmcu.first_difference import first_op_that_differs
 from sapmcu.ir.build import Engine
@@ -26,6 +20,7 @@ from sapmcu.ir.run import BoardState, Fault, Measurement, Run, TestRun, VectorRe
 from sapmcu.run.board import RUN_S, BoardSession, Expected
 from sapmcu.run.protocol import LineError
 from sapmcu.run.session import check_inputs, first_difference
+from sapmcu.vectors import HINT, load_vectors, vectors_to_run
 
 DEFAULT_BAUD = 115_200
 

@@ -19,7 +19,6 @@ from sapmcu.boards.board import load_board
 from sapmcu.build.firmware import build_firmware
 from sapmcu.build.project import load_project
 from sapmcu.emit.native_project import emit_native_project
-from sapmcu.emulation import load_vectors
 from sapmcu.ir.check import graph_violations
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.native import NativeProgram
@@ -32,6 +31,7 @@ from sapmcu.lower.graph import lower_ops
 from sapmcu.pipeline import native_graph
 from sapmcu.plan.rows import CascadeOptions, plan_cascades
 from sapmcu.run.session import Firmware, invoke, run_vectors, start, target_of
+from sapmcu.vectors import load_vectors
 
 pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "tflite_micro")
 KWS, RESNET, PERSON = "mlperf_kws_ref_model", "mlperf_ic_resnet_quant", "tflm_person_detect"

@@ -14,7 +14,7 @@ from native_project import write_graph_project
 from networks_by_hand import Network
 from small_graphs import padded, residual
 
-from sapmcu.emulation import load_vectors, run_project, test_project
+from sapmcu.emulation import run_project, test_project
 from sapmcu.errors import UserError
 from sapmcu.ir.cascade import Cascade
 from sapmcu.ir.graph import Array, Graph
@@ -25,6 +25,7 @@ from sapmcu.lower.graph import lower_ops
 from sapmcu.pipeline import native_graph
 from sapmcu.plan.rows import CascadeOptions, plan_cascades
 from sapmcu.report.junit import describe_difference, render_junit
+from sapmcu.vectors import load_vectors
 
 BOARD = "nucleo_f446re"
 pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "unicorn")

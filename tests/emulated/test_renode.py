@@ -26,7 +26,7 @@ from firmware_project import ORIGIN, write_files
 from sapmcu.boards.board import load_board
 from sapmcu.emit.renode import emit_renode
 from sapmcu.emit.renode.suite import LIBRARY
-from sapmcu.emulation import build_project, load_vectors, run_project, test_project
+from sapmcu.emulation import build_project, run_project, test_project
 from sapmcu.errors import ToolError, UserError
 from sapmcu.ir.build import Engine, Link
 from sapmcu.ir.run import Run
@@ -34,6 +34,7 @@ from sapmcu.run import renode
 from sapmcu.run.renode_monitor import Monitor, MonitorError, monitor_path
 from sapmcu.run.session import Firmware, run_vectors, test_vectors
 from sapmcu.run.tcp import free_port
+from sapmcu.vectors import load_vectors
 
 pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "qemu-system-arm")
 FAKE = Path(__file__).parents[1] / "fake_renode.py"

@@ -26,7 +26,7 @@ from sapmcu.build.project import load_project
 from sapmcu.build.tflm import load_tflm
 from sapmcu.emit.project import emit_project
 from sapmcu.emit.tflite import write_tflite
-from sapmcu.emulation import build_project, load_vectors, run_project, test_project
+from sapmcu.emulation import build_project, run_project, test_project
 from sapmcu.errors import ToolError
 from sapmcu.frontends.tflite import load_tflite
 from sapmcu.ir.build import Engine
@@ -45,6 +45,7 @@ from sapmcu.plan.tflm.target import target_for
 from sapmcu.run.protocol import DeviceError
 from sapmcu.run.session import run_vectors
 from sapmcu.run.tflm_host import invoke
+from sapmcu.vectors import load_vectors
 
 TFLM = Path(os.environ.get("SAPMCU_TFLM", ""))
 VECTORS = 4

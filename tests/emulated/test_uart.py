@@ -17,11 +17,12 @@ from strategies import varied_inputs
 from sapmcu.boards.board import load_board
 from sapmcu.build.firmware import build_firmware
 from sapmcu.build.project import load_project
-from sapmcu.emulation import build_project, default_emulator, load_vectors, run_project, test_project
+from sapmcu.emulation import build_project, default_emulator, run_project, test_project
 from sapmcu.errors import UserError
 from sapmcu.ir.build import Link
 from sapmcu.run.protocol import END, ESC, Command, Device, DeviceError, encode_request
 from sapmcu.run.session import Firmware, Session, start, target_of, test_vectors
+from sapmcu.vectors import load_vectors
 
 pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "qemu-system-arm")
 MACHINES = (

@@ -44,7 +44,7 @@ def test_project_is_whole(tmp_path: Path) -> None:
     write_files(tmp_path, project("nucleo_f446re"))
     loaded = load_project(tmp_path / "firmware")
     assert set(loaded.model_sources) == {"models.c", "sapmcu_small_net.c"}
-    assert "kernels/sapmcu_softmax_s8.c" in loaded.sources
+    assert "kernels/dsp/sapmcu_softmax_s8.c" in loaded.sources
     assert (tmp_path / "testdata" / "0000_output_0.bin").stat().st_size == 4
 
 

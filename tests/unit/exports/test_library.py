@@ -17,10 +17,10 @@ from firmware_project import C_OPTIONS, run
 from sapmcu.build.firmware import build_firmware
 from sapmcu.build.project import load_project
 from sapmcu.emit.native_app import APP_SOURCES
-from sapmcu.emulation import load_vectors
 from sapmcu.errors import UserError
 from sapmcu.firmware_files import firmware_dir
 from sapmcu.run.session import Firmware, target_of, test_vectors
+from sapmcu.vectors import load_vectors
 
 DSP_ONLY = re.compile(r"\t(smlad|smlald|sxtb16|smmlar|qadd|ssub8)\b")
 MVE_ONLY = re.compile(r"\t(vmladav\w*|vmlav\w*|vldrb|wlstp|dlstp)\.\w+\b")
