@@ -17,7 +17,7 @@
 #define BARRIER() __asm__ volatile("dsb\n\tisb" ::: "memory")
 
 /* Nothing was cached while the data cache was off, so that nothing is lost with what it held. */
-void sapmcu_enable_caches(void) {
+SAPMCU_SMALL void sapmcu_enable_caches(void) {
     SCB_ICIALLU = 0;
     BARRIER();
     SCB_CCR |= CCR_IC;
@@ -36,6 +36,6 @@ void sapmcu_enable_caches(void) {
 
 #else
 
-void sapmcu_enable_caches(void) {}
+SAPMCU_SMALL void sapmcu_enable_caches(void) {}
 
 #endif

@@ -32,7 +32,7 @@ __attribute__((used, section(".noinit"))) struct {
     uint32_t check;
 } sapmcu_fault_note;
 
-static uint32_t check_of_note(void) {
+SAPMCU_SMALL static uint32_t check_of_note(void) {
     uint32_t words[sizeof(sapmcu_fault) / 4u];
     uint32_t sum = FRESH;
     memcpy(words, &sapmcu_fault_note.fault, sizeof words);
@@ -42,7 +42,7 @@ static uint32_t check_of_note(void) {
     return sum;
 }
 
-const sapmcu_fault *sapmcu_last_fault(void) {
+SAPMCU_SMALL const sapmcu_fault *sapmcu_last_fault(void) {
     const bool is_fresh = sapmcu_fault_note.state == FRESH && sapmcu_fault_note.check == check_of_note();
     sapmcu_fault_note.state = TOLD;
     return is_fresh ? &sapmcu_fault_note.fault : NULL;
@@ -82,7 +82,7 @@ void sapmcu_unexpected_exception(void) {
 }
 
 #if __ARM_ARCH > 6 && !defined(__ARM_ARCH_8M_BASE__)
-static void read_status(sapmcu_fault *fault) {
+SAPMCU_SMALL static void read_status(sapmcu_fault *fault) {
     fault->cfsr = SCB_CFSR;
     fault->hfsr = SCB_HFSR;
     if ((fault->cfsr & CFSR_MMARVALID) != 0) {
@@ -95,13 +95,13 @@ static void read_status(sapmcu_fault *fault) {
     }
 }
 #else
-static void read_status(sapmcu_fault *fault) {
+SAPMCU_SMALL static void read_status(sapmcu_fault *fault) {
     (void)fault;
 }
 #endif
 
 /* Text without a C library, which may be what failed. */
-static void print_number(const char *name, uint32_t number) {
+SAPMCU_SMALL static void print_number(const char *name, uint32_t number) {
     char text[] = " 0x00000000";
     for (size_t i = 0; i < 8; ++i) {
         text[sizeof text - 2 - i] = "0123456789abcdef"[number >> (4 * i) & 15u];
@@ -110,7 +110,7 @@ static void print_number(const char *name, uint32_t number) {
     sapmcu_port_write(text, sizeof text - 1);
 }
 
-static void print_fault(const sapmcu_fault *fault) {
+SAPMCU_SMALL static void print_fault(const sapmcu_fault *fault) {
     char title[] = "unexpected exception 00\n";
     title[sizeof title - 4] = (char)('0' + fault->exception / 10 % 10);
     title[sizeof title - 3] = (char)('0' + fault->exception % 10);
@@ -125,7 +125,7 @@ static void print_fault(const sapmcu_fault *fault) {
     sapmcu_port_write("\n", 1);
 }
 
-void sapmcu_report_fault(void) {
+SAPMCU_SMALL void sapmcu_report_fault(void) {
     sapmcu_fault *fault = &sapmcu_fault_note.fault;
     uint32_t number;
     __asm__ volatile("mrs %0, ipsr" : "=r"(number));

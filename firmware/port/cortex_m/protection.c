@@ -25,7 +25,7 @@
 #define RLAR_ENABLE         (1u << 0)
 
 /* There is no SAPMCU_REGION_NONE here: the stack has MSPLIM. */
-static void describe(const sapmcu_region *region) {
+SAPMCU_SMALL static void describe(const sapmcu_region *region) {
     MPU_MAIR0 = MAIR0_WRITE_THROUGH;
     MPU_RBAR =
         region->base | (region->kind == SAPMCU_REGION_CODE ? RBAR_READ_ONLY : RBAR_READ_WRITE | RBAR_XN);
@@ -50,7 +50,7 @@ static uint32_t log2_of(uint32_t bytes) {
     return bit;
 }
 
-static void describe(const sapmcu_region *region) {
+SAPMCU_SMALL static void describe(const sapmcu_region *region) {
     static const uint32_t attributes[] = {
         [SAPMCU_REGION_CODE] = RASR_READ_ONLY | RASR_CACHED,
         [SAPMCU_REGION_NONE] = RASR_NO_ACCESS | RASR_XN,
@@ -62,7 +62,7 @@ static void describe(const sapmcu_region *region) {
 
 #endif
 
-void sapmcu_protect_memory(const sapmcu_region *regions, size_t count) {
+SAPMCU_SMALL void sapmcu_protect_memory(const sapmcu_region *regions, size_t count) {
 #if defined(__ARM_ARCH_8M_MAIN__) || defined(__ARM_ARCH_8_1M_MAIN__)
     extern uint32_t sapmcu_stack_top[];
     extern const char sapmcu_stack_bytes[];
