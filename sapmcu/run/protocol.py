@@ -66,14 +66,17 @@ SENTENCES = {
     Status.FAILED: "the engine failed",
     Status.ROW: "the device gave a row of an output, which ends nothing",
 }
+OTHER_VERSION = "its project is of another version of sapmcu: convert the model again, then build or flash it"
 DAMAGED = (Status.BAD_FRAME, Status.BAD_CRC)
 
 
 class DeviceError(ToolError):
     """The device answered with an error, or not at all (status None)."""
 
-    def __init__(self, message: str, status: Status | None = None, *, output: str = "") -> None:
-        super().__init__(message, output=output)
+    def __init__(
+        self, message: str, status: Status | None = None, *, output: str = "", hint: str | None = None
+    ) -> None:
+        super().__init__(message, output=output, hint=hint)
         self.status = status
 
 
@@ -196,11 +199,13 @@ class Device:
         payload = self._ask(Command.IDENTIFY)
         version, models, arena_bytes, inputs, outputs, ops = _numbers(payload, 6)
         if version != VERSION:
-            raise DeviceError(f"the device speaks version {version} of the protocol, sapmcu {VERSION}")
+            raise DeviceError(
+                f"the device speaks version {version} of the protocol, sapmcu {VERSION}", hint=OTHER_VERSION
+            )
         sizes = _numbers(payload[56:], inputs + outputs)
         texts = payload[56 + 4 * (inputs + outputs) :].split(b"\0")
         if len(texts) != 6:
-            raise DeviceError("the device's identity is not as its version says")
+            raise DeviceError("the device's identity is not as its version says", hint=OTHER_VERSION)
         engine, core, build, model, board = (text.decode("ascii", "replace") for text in texts[:5])
         return Identity(
             engine=engine,
