@@ -4,13 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from sapmcu.errors import UserError
+from sapmcu.errors import ToolError, UserError
+from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.ops import Opaque
 from sapmcu.ir.vectors import ExecutionCheck, Vector
+from sapmcu.isolated import Progress, silent
+from sapmcu.native_host import NativeHost, host_compiler
 from sapmcu.reference import run_graph
 from sapmcu.run import tflm_host
+
+COMPILED_MACS = 4_000_000_000
+"""From here on compilation, some seconds, is less than what it saves: TFLM does some 5 · 10^8 MACs a second."""
+COMPARED = 16
+"""Inputs."""
 
 
 def check_execution(
@@ -53,9 +62,34 @@ def check_execution(
     return tuple(vectors), ExecutionCheck(len(vectors), tuple(results))
 
 
-def executor(graph: Graph, model: bytes) -> Callable[[Sequence[Sequence[Array]]], list[list[Array]]]:
-    """What runs many inputs with TFLM's bytes: TFLM itself, the slower reference where it isn't installed."""
+Execute = Callable[[Sequence[Sequence[Array]]], list[list[Array]]]
+"""Outputs of each set of inputs."""
 
+
+def executor(
+    graph: Graph, model: bytes, *, native: Graph | None = None, runs: int = 0, progress: Progress = silent
+) -> Execute:
+    """What runs many inputs with TFLM's bytes: TFLM itself, the slower reference where it isn't installed.
+
+    native: the graph for the native engine. Where `runs` sets of inputs make its compilation worth while, it computes
+    them in this machine's code, compared with the other on the first of them; a difference is our bug: AssertionError.
+    The other goes on where there is no compiler, it fails, or an op is unknown to the engine.
+    """
+    exact = _exact(graph, model)
+    compiler = host_compiler()
+    if native is None or compiler is None or runs * graph_macs(graph) < COMPILED_MACS:
+        return exact
+    try:
+        host = NativeHost(native, compiler)
+    except ToolError as error:
+        progress(f"note: {error.message}, so this takes longer; the figures are the same")
+        return exact
+    except UserError:
+        return exact
+    return _Compared(graph.name, host, exact, progress)
+
+
+def _exact(graph: Graph, model: bytes) -> Execute:
     def with_reference(inputs: Sequence[Sequence[Array]]) -> list[list[Array]]:
         return [[values[name] for name in graph.outputs] for values in (run_graph(graph, one) for one in inputs)]
 
@@ -64,6 +98,34 @@ def executor(graph: Graph, model: bytes) -> Callable[[Sequence[Sequence[Array]]]
 
     is_opaque = any(isinstance(op, Opaque) for op in graph.ops)
     return with_tflm if is_opaque or tflm_host.is_available() else with_reference
+
+
+@dataclass
+class _Compared:
+    """An Execute: the compiled network, once its first results equal those of `exact`; that itself after a crash."""
+
+    name: str
+    host: NativeHost | None
+    exact: Execute
+    progress: Progress
+    is_trusted: bool = False
+
+    def __call__(self, inputs: Sequence[Sequence[Array]]) -> list[list[Array]]:
+        if self.host is None:
+            return self.exact(inputs)
+        try:
+            found = self.host.run(inputs)
+        except ToolError as error:
+            self.progress(f"note: {error.message}, so this takes longer; the figures are the same")
+            self.host = None
+            return self.exact(inputs)
+        if not self.is_trusted:
+            expected = self.exact(inputs[:COMPARED])
+            for number, (one, other) in enumerate(zip(found[:COMPARED], expected, strict=True)):
+                same = [left.tobytes() == right.tobytes() for left, right in zip(one, other, strict=True)]
+                assert all(same), f"{self.name}, compiled for this machine, computes other bytes from input {number}"
+            self.is_trusted = True
+        return found
 
 
 def tracer(graph: Graph) -> Callable[[Sequence[Array]], Mapping[str, Array]] | None:

@@ -147,7 +147,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         accuracy = measure_accuracy(
             *(source, graph, model, samples),
             int8_samples=int8_samples,
-            execute=executor(graph, model),
+            execute=executor(graph, model, native=native, runs=len(samples), progress=progress),
             trace=tracer(graph),
             per_layer=options.per_layer,
         )

@@ -19,7 +19,7 @@ from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.memory import Kernels
 from sapmcu.ir.source import Samples
 from sapmcu.ir.twins import Twins
-from sapmcu.isolated import Progress
+from sapmcu.isolated import Progress, silent
 from sapmcu.lower import lower_graph, order_graph
 from sapmcu.pipeline import native_graph, rewrite
 from sapmcu.plan.memory import plan_memory
@@ -70,7 +70,7 @@ def measure_int8(out: Path, splits: Splits, float_result: FloatResult, seed: int
     memory = plan_memory(graph, len(model), target_for(Kernels.CMSIS_NN))
     native = native_sram(graph)
     progress(f"testing int8 with {len(splits.test):,} pictures")
-    found = find_int8(task, graph, model, splits.test)
+    found = find_int8(task, graph, model, splits.test, progress)
     return Int8Facts(
         macs=memory.macs,
         tflm_sram_bytes=memory.tflm.required_bytes,
@@ -132,11 +132,12 @@ def pixels_to_real(pixels: Array) -> Array:
     return np.asarray(pixels.astype(np.float32) / np.float32(255))
 
 
-def find_int8(task: Task, graph: Graph, tflite: bytes, split: Split) -> Sequence[Any]:
+def find_int8(task: Task, graph: Graph, tflite: bytes, split: Split, progress: Progress = silent) -> Sequence[Any]:
     """What is found in each picture with TFLM's bytes."""
     table = quantize_array(pixels_to_real(np.arange(256)), graph.tensors[graph.inputs[0]])
     tensors = [graph.tensors[name] for name in graph.outputs]
-    execute, found = executor(graph, tflite), list[Any]()
+    execute = executor(graph, tflite, native=native_graph(graph)[0], runs=len(split), progress=progress)
+    found = list[Any]()
     for start in range(0, len(split), PICTURES_AT_ONCE):
         images = split.images[start : start + PICTURES_AT_ONCE]
         for outputs in execute([(table[image][None],) for image in images]):

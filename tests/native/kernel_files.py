@@ -13,6 +13,7 @@ from sapmcu.boards.core import Fpu, compiler_options
 from sapmcu.build.toolchain import zig_core_options
 from sapmcu.firmware_files import firmware_dir
 from sapmcu.ir.twins import Twins
+from sapmcu.native_host import host_twin
 
 DRIVERS = ("sapmcu_run_rows", "sapmcu_run_transposed_rows", "sapmcu_run_binary", "sapmcu_run_mat_mul")
 KERNELS = (
@@ -107,12 +108,15 @@ def function_table() -> str:
     return "".join(f"X({name})\n" for name in FUNCTIONS)
 
 
-def build_host_server(directory: Path) -> Path:
-    """The portable kernels behind the protocol of host_server.c, with sanitizers."""
+def build_host_server(directory: Path, *, has_twins: bool = False, options: Sequence[str] = ()) -> Path:
+    """The portable kernels behind the protocol of host_server.c, with sanitizers. has_twins: those for hosts instead,
+    where there are."""
     (directory / "functions.inc").write_text(function_table())
     server = directory / "host_server"
-    options = ("-O1", "-g", *SANITIZERS, *include_options(), f"-I{directory}")
-    run(["gcc", *C_OPTIONS, *options, *source_files(Twins.NONE), HERE / "host_server.c", "-o", server])
+    options = ("-O1", "-g", *SANITIZERS, *include_options(), f"-I{directory}", *options)
+    kernels = source_files(Twins.NONE)
+    sources = map(host_twin, kernels) if has_twins else kernels
+    run(["gcc", *C_OPTIONS, *options, *sources, HERE / "host_server.c", "-o", server])
     return server
 
 

@@ -4,6 +4,7 @@ twins on an emulated Cortex-M4 and M0, built by gcc, where no access beyond a bu
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 
 import numpy as np
@@ -51,6 +52,26 @@ def test_convolutions_equal_the_reference(
     machine: Host | Emulated, graph: Graph, generator: np.random.Generator
 ) -> None:
     assert_kernels_equal_reference(machine, graph, varied_inputs(graph, generator))
+
+
+@pytest.fixture(scope="module", params=["", "-mavx2"])
+def with_host_twins(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """On each width of vectors that they know."""
+    if request.param and platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip(f"{request.param} is for x86-64")
+    options = [request.param] if request.param else []
+    made = Host(build_host_server(tmp_path_factory.mktemp("twins"), has_twins=True, options=options))
+    yield made
+    made.close()
+
+
+@REPEATABLE
+@pytest.mark.needs("gcc")
+@given(spatial_graphs(), generators)
+def test_convolutions_in_a_hosts_vectors_equal_the_reference(
+    with_host_twins: Host, graph: Graph, generator: np.random.Generator
+) -> None:
+    assert_kernels_equal_reference(with_host_twins, graph, varied_inputs(graph, generator))
 
 
 @REPEATABLE
