@@ -15,7 +15,7 @@ import numpy as np
 from sapmcu import __version__
 from sapmcu.boards.board import Board, load_board
 from sapmcu.boards.clock import ClockChoice
-from sapmcu.boards.fit import board_fit, board_rooms, check_fit
+from sapmcu.boards.fit import board_fit, board_rooms, engine_warnings, fitting_engines, native_shortage
 from sapmcu.boards.placement import apart_region, largest_arena_bytes
 from sapmcu.boards.use import use_board
 from sapmcu.emit.directory import check_target, write_directory
@@ -132,7 +132,8 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     )
     program, reason = plan_native(native, native_wish)
     fit = board_fit(board, memory)
-    engines = fitting_engines(board, fit, memory, program, optimize)
+    native_lack = reason if program is None else native_shortage(board, program)
+    engines = fitting_engines(fit, memory, native_lack, optimize)
     progress(f"checking {VECTORS} inputs")
     before = None if any(one.mends for one in rewrites) else write_tflite(as_read)
     with ThreadPoolExecutor(max_workers=1) as beside:  # TFLM computes in a process of its own
@@ -178,7 +179,11 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         engines=engines,
         native=native_facts(program, native, in_file_order, is_order_best, native_wish),
         native_ops=() if program is None else price_ops(native, program.steps, board.core, lower_ops(native)),
-        warnings=(*warnings(samples, graph, memory), *tflm.warnings, *engine_warnings(engines, fit, memory, reason)),
+        warnings=(
+            *warnings(samples, graph, memory),
+            *tflm.warnings,
+            *engine_warnings(engines, fit, memory, native_lack),
+        ),
         files=tuple(sorted([*files, "report.html", "report.json"])),
         out=out,
     )
@@ -211,31 +216,6 @@ def native_facts(
         return None
     file_order, _ = run_passes(in_file_order, NATIVE_PASSES)
     return native_arena(program, graph, file_order, is_order_best=is_order_best, wish=wish)
-
-
-def fitting_engines(
-    board: Board, fit: Fit, memory: MemoryReport, program: NativeProgram | None, optimize: Optimize
-) -> tuple[Engine, ...]:
-    """The engines with which the model fits the board. Raises: UserError where it is none."""
-    engines = []
-    apart_bytes = {} if program is None else program.plan.apart_bytes
-    if program is not None and program.plan.arena_bytes <= largest_arena_bytes(board, apart_bytes=apart_bytes):
-        engines.append(Engine.NATIVE)
-    if fit.fits:
-        engines.append(Engine.TFLM)
-    if not engines:
-        check_fit(fit, memory, "leave out --optimize none: ops by rows need less" if optimize is Optimize.NONE else "")
-    return tuple(engines)
-
-
-def engine_warnings(engines: Sequence[Engine], fit: Fit, memory: MemoryReport, reason: str) -> tuple[str, ...]:
-    """Why an engine's firmware isn't there."""
-    if Engine.NATIVE not in engines:
-        return (f"no firmware for the native engine: {reason or 'its arena has no place on the board'}",)
-    if Engine.TFLM not in engines:
-        need = f"{memory.tflm.required_bytes:,} bytes of SRAM and {memory.flash_bytes:,} of flash"
-        return (f"no firmware for TFLM: it needs {need}, which {fit.board} lacks",)
-    return ()
 
 
 def quantize(

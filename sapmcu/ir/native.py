@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
@@ -168,3 +168,24 @@ class NativeProgram:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     cascades: CascadePlan | None = None
+
+    @property
+    def constants_bytes(self) -> int:
+        """What the arrays of constants take of flash; parameter structs and tables of cascades come on top."""
+        return sum(
+            C_BYTES.get(one.c_type, WORD_BYTES) * sum(1 for _ in _numbers(one.values))
+            for one in self.constants.values()
+        )
+
+
+WORD_BYTES = 4
+C_BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int64_t": 8}
+"""Of a number of a type; words else, also in structs."""
+
+
+def _numbers(values: Iterable[Element]) -> Iterator[int | float]:
+    for value in values:
+        if isinstance(value, tuple):
+            yield from _numbers(value)
+        else:
+            yield value
