@@ -13,7 +13,6 @@ import numpy as np
 from sapmcu.emit.tflite import write_tflite
 from sapmcu.errors import UserError
 from sapmcu.execution import executor
-from sapmcu.frontends.source import load_source
 from sapmcu.frontends.tflite import read_tflite
 from sapmcu.ir.graph import Array, Graph
 from sapmcu.ir.memory import Kernels
@@ -29,6 +28,7 @@ from sapmcu.quantize.accuracy import dequantize_array, quantize_array
 from sapmcu.quantize.quantizer import check_full_int8, quantize_source
 from sapmcu.train.data import Split, Splits
 from sapmcu.train.task import Task
+from sapmcu.train.trained import load_trained
 from sapmcu.train.training import MODEL, SAMPLES, calibration_samples
 
 PICTURES_AT_ONCE = 500
@@ -86,7 +86,8 @@ def measure_int8(out: Path, splits: Splits, float_result: FloatResult, seed: int
 
 def int8_graph(path: Path, samples: Samples, progress: Progress) -> Graph:
     """What convert writes of a Keras model."""
-    source = load_source(path, progress=progress)
+    progress("converting to int8")
+    source = load_trained(path)
     int8 = quantize_source(source, samples).tflite
     as_read = read_tflite(int8, source.path.stem, str(source.path), is_quantized_here=True)
     check_full_int8(as_read, source)

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from sapmcu.errors import UserError
-from sapmcu.frontends.source import load_source
 from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Array
 from sapmcu.ir.measure import ACCURACY
@@ -25,6 +24,7 @@ from sapmcu.train.data import Split, Splits
 from sapmcu.train.fit import Job, Predict, Row, best_row, compile_predict, evaluate, fit, is_stopped, score_key
 from sapmcu.train.recipe import Recipe
 from sapmcu.train.task import Task
+from sapmcu.train.trained import load_trained
 
 MODEL, HISTORY, CARD, PAGE, SAMPLES, CHECKPOINT = (
     "model.keras",
@@ -162,7 +162,7 @@ def make_card(
 def count_macs(path: Path, progress: Progress) -> int | None:
     """Of one inference, by the ops that convert makes of the network; None where it can't."""
     try:
-        return graph_macs(load_source(path).graph)
+        return graph_macs(load_trained(path).graph)
     except UserError as error:
         progress(f"note: MACs are unknown: {error.message}")
         return None

@@ -26,6 +26,7 @@ from sapmcu.train.building import build_network
 from sapmcu.train.fit import Job, best_row, compile_predict, evaluate, fit
 from sapmcu.train.recipe import Recipe, Training, load_recipe
 from sapmcu.train.task import CLASSIFICATION
+from sapmcu.train.trained import load_trained
 from sapmcu.train.training import train
 
 pytestmark = pytest.mark.needs("tensorflow")
@@ -83,6 +84,19 @@ def test_convert_finds_the_samples(trained: Trained) -> None:
     assert samples.labels is not None
     assert np.bincount(samples.labels).tolist() == [34, 33, 33]  # all there are
     assert samples.arrays[0].max() <= 1
+
+
+def test_network_is_converted_once_until_its_file_changes(trained: Trained, tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes((trained.out / "model.keras").read_bytes())
+    first = load_trained(path)
+    assert load_trained(path) is first
+    path.write_bytes(b"no archive")
+    with pytest.raises(UserError):
+        load_trained(path)
+    path.unlink()
+    with pytest.raises(UserError):
+        load_trained(path)
 
 
 def test_test_set_is_read_last_and_once(trained: Trained) -> None:
