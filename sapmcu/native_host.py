@@ -2,7 +2,8 @@
 """The native engine on this machine: the network compiled by the host's C compiler, to run thousands of inputs.
 
 It is the same generated C and the same kernels as on a board, but for the twins of two of them in
-firmware/kernels/host/, which a host's compiler turns into vectors. TFLM's reference kernels take five to six times as long.
+firmware/kernels/host/, which a host's compiler turns into vectors.
+TFLM's reference kernels take five to six times as long.
 """
 
 from __future__ import annotations
