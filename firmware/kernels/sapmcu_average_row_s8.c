@@ -4,11 +4,11 @@
 
 void sapmcu_average_row_s8(const void *params, const int8_t *const *rows, int8_t *y, void *scratch) {
     const sapmcu_average_row_s8_params *const p = params;
-    const int32_t *const sums = (const int32_t *)(const void *)rows[0];
     const int32_t count = (int32_t)p->count;
     (void)scratch;
     for (uint32_t c = 0; c < p->channels; c++) {
-        const int32_t half = sums[c] > 0 ? count / 2 : -(count / 2);
-        y[c] = sapmcu_clamp((sums[c] + half) / count, p->low, p->high);
+        const int32_t sum = sapmcu_sum_at(rows[0], c, p->is_narrow);
+        const int32_t half = sum > 0 ? count / 2 : -(count / 2);
+        y[c] = sapmcu_clamp((sum + half) / count, p->low, p->high);
     }
 }

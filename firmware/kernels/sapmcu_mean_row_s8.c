@@ -4,10 +4,9 @@
 
 void sapmcu_mean_row_s8(const void *params, const int8_t *const *rows, int8_t *y, void *scratch) {
     const sapmcu_mean_row_s8_params *const p = params;
-    const int32_t *const sums = (const int32_t *)(const void *)rows[0];
     (void)scratch;
     for (uint32_t c = 0; c < p->channels; c++) {
-        y[c] = sapmcu_requantize_s8(sapmcu_wrapping_add(sums[c], p->bias), p->multiplier, p->shift,
-                                    p->zero_point, INT8_MIN, INT8_MAX);
+        const int32_t sum = sapmcu_wrapping_add(sapmcu_sum_at(rows[0], c, p->is_narrow), p->bias);
+        y[c] = sapmcu_requantize_s8(sum, p->multiplier, p->shift, p->zero_point, INT8_MIN, INT8_MAX);
     }
 }

@@ -13,6 +13,8 @@ from sapmcu.lower.rows import Windows
 
 ROWS_HEADER = "sapmcu/row_kernels.h"
 """Of row kernels that stand before a kernel of whole tensors."""
+MAX_NARROW_PIXELS = 256
+"""Of them, the sum of int8 numbers is at least -2^15. Source: sapmcu/row_kernels.h."""
 
 
 def image_rows(tensor: Tensor) -> tuple[int, int]:
@@ -118,14 +120,21 @@ def largest_form(x: Tensor, y: Tensor, low: int, high: int) -> RowForm:
 
 
 def sum_forms(finish: tuple[FunctionRef, Params], x: Tensor, y: Tensor) -> tuple[RowForm, ...]:
-    """Sums of each channel over all pixels of one image, int32, a row at a time; then y from the sums."""
+    """Sums of each channel over all pixels of one image, a row at a time; then y from the sums.
+
+    finish: its struct gets the field is_narrow: the sums are int16, since so few pixels can't exceed that.
+    """
     rows, row_bytes = image_rows(x)
-    _, _, width, channels = x.shape
-    sums, sums_bytes = f"{y.name} sums", 4 * channels
-    params = Params("sapmcu_sum_row_s8_params", (("width", width), ("channels", channels)), "sum")
+    _, height, width, channels = x.shape
+    is_narrow = height * width <= MAX_NARROW_PIXELS
+    sums, sums_bytes = f"{y.name} sums", (2 if is_narrow else 4) * channels
+    fields = (("width", width), ("channels", channels), ("is_narrow", int(is_narrow)))
+    params = Params("sapmcu_sum_row_s8_params", fields, "sum")
+    kernel, struct = finish
+    struct = replace(struct, fields=(*struct.fields, ("is_narrow", int(is_narrow))))
     add = FunctionRef("sapmcu_sum_row_s8", ROWS_HEADER)
     reads, columns = RowReads(x.name, rows, row_bytes), Columns(width, (width,))
     return (
         RowForm(sums, 1, sums_bytes, rows, (reads,), add, params, is_update=True, columns=columns),
-        RowForm(y.name, 1, y.size_bytes, 1, (RowReads(sums, 1, sums_bytes),), *finish),
+        RowForm(y.name, 1, y.size_bytes, 1, (RowReads(sums, 1, sums_bytes),), kernel, struct),
     )

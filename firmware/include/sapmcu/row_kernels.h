@@ -78,24 +78,27 @@ sapmcu_row_fn sapmcu_reduce_min_row_s8; /* params: sapmcu_reduce_loops of a row 
 sapmcu_row_fn sapmcu_arg_max_row_s8; /* params: sapmcu_arg_params of a row */
 sapmcu_row_fn sapmcu_arg_min_row_s8; /* params: sapmcu_arg_params of a row */
 
-/* --- Reductions over rows: an update, row by row of x, then for sums a kernel that makes y of them. */
+/* --- Reductions over rows: an update, row by row of x, then for sums a kernel that makes y of them.
+ * Sums are int32 [channels]; where is_narrow, int16, which has room for 256 numbers. 4-byte aligned. */
 
 typedef struct {
     uint16_t width, channels; /* of a row of x */
+    uint8_t is_narrow;
 } sapmcu_sum_row_s8_params;
 
 /* params: sapmcu_sum_row_s8_params. rows: a row of x [width, channels], and the sums so far, which are y, or
- * NULL: there are none yet. y: int32 [channels], 4-byte aligned: the sums with this row. */
+ * NULL: there are none yet. y: the sums with this row. */
 sapmcu_row_fn sapmcu_sum_row_s8;
 
 /* A mean as average pools round it: half away from zero. y = clamp(sum / count). */
 typedef struct {
     uint32_t count;    /* numbers in each sum */
     uint16_t channels; /* of y */
+    uint8_t is_narrow; /* the sums */
     int8_t low, high;  /* clamp of y, inclusive */
 } sapmcu_average_row_s8_params;
 
-/* params: sapmcu_average_row_s8_params. rows: the sums, int32 [channels]. y: [channels]. */
+/* params: sapmcu_average_row_s8_params. rows: the sums. y: [channels]. */
 sapmcu_row_fn sapmcu_average_row_s8;
 
 /* As sapmcu_reduce_sum_s8_params. */
@@ -104,11 +107,26 @@ typedef struct {
     int32_t multiplier;
     int32_t shift;
     int32_t zero_point;
-    uint32_t channels;
+    uint16_t channels;
+    uint8_t is_narrow; /* the sums */
 } sapmcu_mean_row_s8_params;
 
-/* MEAN and SUM. params: sapmcu_mean_row_s8_params. rows: the sums, int32 [channels]. y: [channels]. */
+/* MEAN and SUM. params: sapmcu_mean_row_s8_params. rows: the sums. y: [channels]. */
 sapmcu_row_fn sapmcu_mean_row_s8;
+
+static inline int32_t sapmcu_sum_at(const int8_t *sums, uint32_t index, int is_narrow) {
+    const void *const all = sums;
+    return is_narrow ? ((const int16_t *)all)[index] : ((const int32_t *)all)[index];
+}
+
+static inline void sapmcu_set_sum(int8_t *sums, uint32_t index, int is_narrow, int32_t sum) {
+    void *const all = sums;
+    if (is_narrow) {
+        ((int16_t *)all)[index] = (int16_t)sum;
+    } else {
+        ((int32_t *)all)[index] = sum;
+    }
+}
 
 typedef struct {
     uint16_t width, channels; /* of a row of x */

@@ -45,20 +45,20 @@ static const sapmcu_binary_row_s8_params op2_row = {
 };
 
 /* op 3 mean: 1x5x3x3 -> 1x3 */
-static const sapmcu_sum_row_s8_params op3_sum = {.width = 3, .channels = 3};
+static const sapmcu_sum_row_s8_params op3_sum = {.width = 3, .channels = 3, .is_narrow = 1};
 static const sapmcu_mean_row_s8_params op3_mean = {
-    .channels = 3, .bias = -15, .multiplier = 858993459, .shift = -2, .zero_point = 0,
+    .channels = 3, .bias = -15, .multiplier = 858993459, .shift = -2, .zero_point = 0, .is_narrow = 1,
 };
 
 /* cascade0: op 0, op 1, op 2, op 3 */
-static const uint16_t cascade0_offsets_1[5] = {0, 3, 3, 3, 3};
-static const uint16_t cascade0_offsets_2[5] = {6, 9, 9, 9, 0};
-static const uint16_t cascade0_offsets_3[4] = {0, 3, 3, 3};
+static const uint16_t cascade0_offsets_1[5] = {0, 1, 1, 1, 1};
+static const uint16_t cascade0_offsets_2[5] = {3, 4, 4, 4, 0};
+static const uint16_t cascade0_offsets_3[5] = {1, 3, 3, 3, 0};
 static const sapmcu_row_store cascade0_stores[6] = {
     {.pitch_bytes = 4, .ring = 3}, /* image */
-    {.offsets = cascade0_offsets_1, .base_bytes = 12, .shift = 2}, /* a */
-    {.offsets = cascade0_offsets_2, .shift = 2}, /* b */
-    {.offsets = cascade0_offsets_3, .base_bytes = 36, .ring = 4, .shift = 2}, /* c */
+    {.offsets = cascade0_offsets_1, .base_bytes = 12, .shift = 3}, /* a */
+    {.offsets = cascade0_offsets_2, .shift = 3}, /* b */
+    {.offsets = cascade0_offsets_3, .base_bytes = 32, .shift = 2}, /* c */
     {.base_bytes = 12}, /* y sums */
     {.offsets = NULL}, /* y */
 };
