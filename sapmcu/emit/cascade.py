@@ -127,8 +127,7 @@ def _form_lines(
             index = input_of_form(program, form)
             fields: dict[str, str | int] = {"params": f"&{parts[_input_part(form)]}", "op": index, "store": store}
         else:
-            scratch = program.cascades.scratch_offset_bytes.get(op, 0) if form.scratch_bytes else 0
-            fields = _form_fields(form, op, store, f"{name}_reads + {read}", scratch, names)
+            fields = _form_fields(form, op, store, f"{name}_reads + {read}", names)
         yield from wrapped("    {", _set_fields(fields), "},")
     yield "};"
 
@@ -173,16 +172,14 @@ def _read_fields(store: int, reads: RowReads, names: Names) -> list[str]:
     )
 
 
-def _form_fields(
-    form: RowForm, op: int, store: int, reads: str, scratch_offset_bytes: int, names: Names
-) -> dict[str, str | int]:
+def _form_fields(form: RowForm, op: int, store: int, reads: str, names: Names) -> dict[str, str | int]:
     assert form.kernel is not None
     return {
         "kernel": form.kernel.name,
         "params": f"&{names[form.params]}" if form.params else 0,
         "reads": reads if form.reads else 0,
         "offset_bytes": form.offset_bytes,
-        "scratch_offset_bytes": scratch_offset_bytes,
+        "scratch_offset_bytes": form.scratch_offset_bytes,
         "op": op,
         "store": store,
         "first_row": form.first_row,

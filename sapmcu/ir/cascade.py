@@ -59,8 +59,8 @@ class RowReads:
 class Columns:
     """Which columns of what it reads a column of y needs: c · stride − before + k · dilation, k = 0..window−1.
 
-    reads: how many columns each read has. A form that has this can compute some columns of its rows alone; its
-    parameters then tell the sizes of the part.
+    reads: how many columns each read has. scratch_bytes: of the form's, what each column of y adds. A form that has
+    this can compute some columns of its rows alone; its parameters then tell the sizes of the part.
     """
 
     columns: int
@@ -69,6 +69,7 @@ class Columns:
     stride: int = 1
     dilation: int = 1
     before: int = 0
+    scratch_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class RowForm:
     may lie where that row dies in this step. A form of a graph's input has no kernel and no reads: the application
     delivers its rows. Where they come more than once or in part, its one read names the input, and tells where in its
     rows the row_bytes of the store begin. macs: of one step. columns: None where a step needs all of them.
+    scratch_offset_bytes: in the arena, of a form that is part of a plan.
     """
 
     store: str
@@ -92,6 +94,7 @@ class RowForm:
     kernel: FunctionRef | None = None
     params: Params | None = None
     scratch_bytes: int = 0
+    scratch_offset_bytes: int = 0
     is_update: bool = False
     is_continued: bool = False
     is_numbered: bool = False
@@ -149,7 +152,7 @@ class CascadePlan:
     """parts: cascades, and indices of ops that run whole, in the order of running. stores: by name.
 
     A tensor that a whole op reads or writes, and the graph's inputs and outputs unless they come and go by rows, lie
-    together. scratch_offset_bytes: by op, of whole ops and of forms. bound_bytes: the most bytes that live at any step;
+    together. scratch_offset_bytes: of whole ops. bound_bytes: the most bytes that live at any step;
     no places for this order of steps need less.
     """
 

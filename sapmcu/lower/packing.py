@@ -42,10 +42,11 @@ GEOMETRY = ("in_width", "in_channels", "out_width", "out_channels", "kernel_heig
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A kernel's parameters, and the scratch that it needs."""
+    """A kernel's parameters, the scratch that it needs, and what of it each column of y adds."""
 
     params: Params
     scratch_bytes: int
+    column_bytes: int
 
     @property
     def is_pixel_by_pixel(self) -> bool:
@@ -143,7 +144,9 @@ def _packed_form(form: RowForm) -> RowForm:
         return form
     in_place = (0,) if packed.is_pixel_by_pixel and form.reads[0].row_bytes >= form.row_bytes else ()
     kernel = VECTOR_KERNEL if form.params.c_type == PRODUCT else KERNEL
-    return replace(form, kernel=kernel, params=packed.params, scratch_bytes=packed.scratch_bytes, in_place=in_place)
+    columns = None if form.columns is None else replace(form.columns, scratch_bytes=packed.column_bytes)
+    form = replace(form, kernel=kernel, params=packed.params, in_place=in_place, columns=columns)
+    return replace(form, scratch_bytes=packed.scratch_bytes)
 
 
 def _weighted_form(form: RowForm) -> RowForm:
@@ -226,7 +229,11 @@ def _packed(params: Params) -> Packed | None:
         ),
         params.role,
     )
-    return Packed(struct, numbers["kernel_height"] * row_words * 16 + (_copied_bytes(numbers) if is_copied else 0))
+    scratch_bytes = numbers["kernel_height"] * row_words * 16
+    if not is_copied:
+        return Packed(struct, scratch_bytes, 0)
+    column_bytes = numbers["kernel_height"] * numbers["in_channels"] * numbers["stride_width"]
+    return Packed(struct, scratch_bytes + _copied_bytes(numbers), column_bytes)
 
 
 def _copied_bytes(numbers: Mapping[str, int]) -> int:

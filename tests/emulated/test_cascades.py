@@ -19,6 +19,7 @@ from sapmcu.boards.board import load_board
 from sapmcu.build.firmware import build_firmware
 from sapmcu.build.project import load_project
 from sapmcu.emit.native_project import emit_native_project
+from sapmcu.ir.cascade import Cascade, CascadePlan
 from sapmcu.ir.check import graph_violations
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.native import NativeProgram
@@ -122,6 +123,32 @@ def test_strips_take_parts_of_rows(tmp_path: Path) -> None:
     assert not any(one.are_whole for one in input_rows(program).values())
     _, run = run_network(tmp_path, PERSON, program, 4)
     assert run.outputs_equal
+
+
+def test_columns_that_strips_keep_are_the_right_ones(tmp_path: Path) -> None:
+    net = Network((24, 48), 3)
+    x = net.conv(net.x, 8, (3, 3), (2, 2))
+    for _ in range(2):
+        x = net.add(x, net.conv(net.depthwise(net.conv(x, 32)), 8))
+    graph = net.graph(net.mean(net.conv(x, 64)))
+    steps = lower_ops(graph, twins=Twins.DSP)
+    plan = plan_cascades(graph, steps, CascadeOptions(by_rows=True, max_extra_macs=0.2))
+    kept = [form for part in cascade_parts(plan) for form in part.forms if "left by strip" in form.store]
+    assert len(kept) > 4
+    random = np.random.default_rng(1)
+    images = [(random.integers(-128, 128, (1, 24, 48, 3), np.int8),) for _ in range(3)]
+    program = lower_graph(graph, twins=Twins.DSP, cascades=plan)
+    write_graph_project(tmp_path, "mps2_an386", graph, images, program=program)
+    target = build_firmware(tmp_path, "gcc", target=target_of("unicorn"))
+    run = run_vectors(Firmware(load_project(tmp_path / "firmware"), target), "unicorn", load_vectors(tmp_path))
+    assert run.outputs_equal
+    assert run.arena_bytes == plan.arena_bytes
+    scratch = {form.scratch_offset_bytes for part in cascade_parts(plan) for form in part.forms if form.scratch_bytes}
+    assert len(scratch) > 1
+
+
+def cascade_parts(plan: CascadePlan) -> list[Cascade]:
+    return [part for part in plan.parts if isinstance(part, Cascade)]
 
 
 @pytest.mark.parametrize("name", [RESNET, KWS, PERSON])

@@ -136,11 +136,8 @@ class _Places:
             start = offsets.get((name, 0), 0)
             together = (start + row * row_bytes for row in range(rows))
             stores[name] = Store(row_bytes, tuple(together if name in whole else places))
-        scratch = {
-            step.index: arena_bytes
-            for step in self.steps
-            if scratch_bytes(step.lowered) or any(form.scratch_bytes for form in step.lowered.forms)
-        }
+        assert not any(form.scratch_bytes for step in self.steps for form in step.lowered.forms)
+        scratch = {step.index: arena_bytes for step in self.steps if scratch_bytes(step.lowered)}
         most = max((scratch_bytes(self.steps[index].lowered) for index in scratch), default=0)
         return CascadePlan(tuple(parts), stores, scratch, -(-(arena_bytes + most) // 16) * 16, 0, 0)
 

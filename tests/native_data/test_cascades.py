@@ -13,6 +13,7 @@ from native_data.families import FAMILIES, expected_values, inputs_of
 from native_data.host import Models, assert_all_equal, examples, joined
 from native_data.nets import random_net
 from native_data.pulled import pulled_plan
+from native_data.striped import striped_plan
 from networks import NETWORKS, load_graph
 from networks_by_hand import Network, networks
 from strategies import varied_inputs
@@ -53,6 +54,9 @@ PLANS: tuple[Plan, ...] = (
     planned,
     by_rows,
     in_strips,
+    lambda graph: striped_plan(graph, keeps=True),
+    lambda graph: striped_plan(graph, keeps=True, by_rows=True),
+    lambda graph: striped_plan(graph, keeps=False, by_rows=True),
 )
 
 
@@ -116,7 +120,7 @@ def test_random_nets_equal_the_reference(library: Path, tmp_path: Path) -> None:
 
 def test_branching_nets_equal_the_reference(library: Path, tmp_path: Path) -> None:
     """Of several outputs."""
-    plans = (pulled_plan, planned, by_rows, in_strips)
+    plans = (pulled_plan, planned, by_rows, in_strips, *PLANS[-3:])
     graphs = [graph for graph in examples(networks(), 2 * NETS) if not list(graph_violations(graph))]
     assert len(graphs) >= NETS
     assert_plans_equal(graphs, plans, library, tmp_path)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from sapmcu.plan.rows.place import Block, Part
+from sapmcu.plan.rows.first_fit import Block, Part
 from sapmcu.plan.rows.problem import Problem
 
 SCRATCH_ALIGNMENT = 8
@@ -28,11 +28,11 @@ class Ranges:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """place: (block, offset in it) of each row. scratch: the block of each op that has some."""
+    """place: (block, offset in it) of each row. scratch: the block of each form (work, number) that has some."""
 
     blocks: tuple[Block, ...]
     place: tuple[tuple[int, int], ...]
-    scratch: Mapping[int, int]
+    scratch: Mapping[tuple[int, int], int]
 
 
 def live_ranges(problem: Problem, order: Sequence[int]) -> Ranges:
@@ -87,18 +87,18 @@ def make_blocks(
         parts = [Part(place[row][1], problem.row_bytes[row], ranges.first[row], ranges.last[row]) for row in alive]
         blocks.append(Block(_merged(parts), max(alignments[owners[row].name] for row in rows)))
     scratch = {}
-    for op, parts in _scratch_parts(problem, order).items():
-        scratch[op] = len(blocks)
+    for form, parts in _scratch_parts(problem, order).items():
+        scratch[form] = len(blocks)
         blocks.append(Block(tuple(parts), SCRATCH_ALIGNMENT))
     return Blocks(tuple(blocks), tuple(place), scratch), ranges
 
 
-def _scratch_parts(problem: Problem, order: Sequence[int]) -> dict[int, list[Part]]:
-    parts: dict[int, list[Part]] = {}
+def _scratch_parts(problem: Problem, order: Sequence[int]) -> dict[tuple[int, int], list[Part]]:
+    parts: dict[tuple[int, int], list[Part]] = {}
     for time, number in enumerate(order):
         step = problem.steps[number]
         if step.scratch_bytes:
-            parts.setdefault(problem.works[step.work].op, []).append(Part(0, step.scratch_bytes, time, time))
+            parts.setdefault((step.work, step.form), []).append(Part(0, step.scratch_bytes, time, time))
     return parts
 
 

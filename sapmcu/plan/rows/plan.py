@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sapmcu.ir.cascade import Cascade, CascadePlan, RowForm, RowReads, RowRun
 from sapmcu.ir.cascade import Store as Place
@@ -13,10 +14,11 @@ from sapmcu.ir.graph import Graph
 from sapmcu.ir.native import ArenaPlan, Step
 from sapmcu.plan.native import plan_arena
 from sapmcu.plan.rows.assemble import Blocks, make_blocks
-from sapmcu.plan.rows.place import Placement, place
+from sapmcu.plan.rows.first_fit import Placement
+from sapmcu.plan.rows.place import place
 from sapmcu.plan.rows.problem import Problem, Source, Store, make_problem
 from sapmcu.plan.rows.schedule import NO_LIMIT, Live, Segment
-from sapmcu.plan.rows.search import choices, front_choices
+from sapmcu.plan.rows.search import Choice, choices, front_choices
 from sapmcu.plan.rows.verify import verify_cascades
 
 INTERFACE_ALIGNMENT = 8
@@ -47,7 +49,10 @@ def plan_cascades(graph: Graph, steps: Sequence[Step], options: CascadeOptions) 
     """
     source = Source(graph, {step.index: step.lowered for step in steps}, options.by_rows, options.gives_rows)
     least: CascadePlan | None = None
-    for plan in _plans(source, steps, options):
+    for bound, make in _plans(source, steps, options):
+        if least is not None and bound >= least.arena_bytes:
+            continue
+        plan = make()
         least = plan if least is None or plan.arena_bytes < least.arena_bytes else least
         if options.sram_limit is not None and plan.arena_bytes <= options.sram_limit:
             break
@@ -65,7 +70,9 @@ def cascade_front(
     if not by_rows:
         found.append(_Planner(graph, make_problem(source, items)).whole_plan(plan_arena(graph, steps)))
     for choice in front_choices(source, items, [int(share * graph_macs(graph)) for share in extra_macs]):
-        plan = _Planner(graph, make_problem(source, choice.items, trailing_ops=trailing_ops)).plan(choice.segments)
+        if found and choice.peak_bytes >= found[-1].arena_bytes:
+            continue
+        plan = plan_choice(source, choice, trailing_ops)
         if found and plan.arena_bytes >= found[-1].arena_bytes:
             continue
         if found and plan.macs > found[-1].macs:
@@ -79,14 +86,23 @@ def _verified(graph: Graph, steps: Sequence[Step], plan: CascadePlan) -> Cascade
     return plan
 
 
-def _plans(source: Source, steps: Sequence[Step], options: CascadeOptions) -> Iterator[CascadePlan]:
-    """From the one that computes least to the one that needs least SRAM."""
+def _plans(
+    source: Source, steps: Sequence[Step], options: CascadeOptions
+) -> Iterator[tuple[int, Callable[[], CascadePlan]]]:
+    """(bytes that it needs at least, the plan), with a limit on SRAM from the one that computes least on."""
     graph = source.graph
     items, trailing_ops = source.items()
     if not options.by_rows and not source.given:
-        yield _Planner(graph, make_problem(source, items)).whole_plan(plan_arena(graph, steps))
+        whole = plan_arena(graph, steps)
+        yield whole.arena_bytes, partial(_Planner(graph, make_problem(source, items)).whole_plan, whole)
     for choice in choices(source, items, int(options.max_extra_macs * graph_macs(graph)), options.sram_limit):
-        yield _Planner(graph, make_problem(source, choice.items, trailing_ops=trailing_ops)).plan(choice.segments)
+        yield choice.peak_bytes, partial(plan_choice, source, choice, trailing_ops)
+
+
+def plan_choice(source: Source, choice: Choice, trailing_ops: tuple[int, ...]) -> CascadePlan:
+    """trailing_ops: behind all works."""
+    problem = make_problem(source, choice.items, trailing_ops=trailing_ops)
+    return _Planner(source.graph, problem).plan(choice.segments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +118,15 @@ class _Planner:
             live.run(segment, NO_LIMIT, order)
             ends.append(len(order))
         blocks, _ = make_blocks(self.problem, order, self.together(segments), self.alignments())
-        placement = place(blocks.blocks)
+        placement = place(blocks.blocks, _cuts(segments, ends))
         views = _Views(self.problem, blocks, placement)
         parts = tuple(self.parts(segments, order, ends, views))
         return CascadePlan(
             parts=parts,
             stores=views.places,
-            scratch_offset_bytes={op: placement.offset_bytes[block] for op, block in blocks.scratch.items()},
+            scratch_offset_bytes={
+                self.problem.works[work].op: offset for (work, form), offset in views.scratch.items() if form < 0
+            },
             arena_bytes=placement.size_bytes,
             bound_bytes=placement.bound_bytes,
             macs=self.macs(parts),
@@ -187,12 +205,10 @@ class _Planner:
     def cascade(self, numbers: range, order: Sequence[int], views: _Views) -> Cascade:
         """Of works, with all their strips."""
         works = [self.problem.works[index] for index in numbers]
-        forms = [
-            (index, number) for index, work in zip(numbers, works, strict=True) for number in range(len(work.forms))
-        ]
+        forms = [(index, number) for index in numbers for number in range(len(self.problem.works[index].forms))]
         return Cascade(
-            ops=tuple(op for work in works for op in work.ops),
-            forms=tuple(views.form(form) for work in works for form in work.forms),
+            ops=tuple(sorted(op for work in works for op in work.ops)),
+            forms=tuple(views.form(*form) for form in forms),
             form_ops=tuple(work.op for work in works for _ in work.forms),
             runs=self.runs(order, {form: number for number, form in enumerate(forms)}),
         )
@@ -219,6 +235,12 @@ class _Planner:
         return total
 
 
+def _cuts(segments: Sequence[Segment], ends: Sequence[int]) -> list[int]:
+    """The steps at which parts of cascades in strips begin, and behind the last part. ends: of the segments."""
+    follow = [*(one.is_next_strip for one in segments), False, False]
+    return [end for index, end in enumerate(ends) if any(follow[index : index + 3])]
+
+
 def _given(forms: Sequence[RowForm]) -> Iterator[RowReads]:
     """What forms read of outputs that go by rows."""
     return (reads for form in forms if form.gives_output for reads in form.reads)
@@ -228,6 +250,8 @@ class _Views:
     """Places by name; a store that is seen with rows of another size has one more name for each."""
 
     def __init__(self, problem: Problem, blocks: Blocks, placement: Placement) -> None:
+        self.works = problem.works
+        self.scratch = {form: placement.offset_bytes[block] for form, block in blocks.scratch.items()}
         self.places: dict[str, Place] = {}
         self.stores = {}
         for store in problem.stores:
@@ -239,12 +263,14 @@ class _Views:
                 self.stores[name] = store
                 self.places[name] = Place(store.row_bytes, tuple(offsets))
 
-    def form(self, form: RowForm) -> RowForm:
-        """The same with the names of this plan."""
+    def form(self, work: int, number: int) -> RowForm:
+        """The same with the names and places of this plan."""
+        form = self.works[work].forms[number]
         if not form.kernel:
             return form
         reads = tuple(replace(one, store=self.name(one)) for one in form.reads)
-        return replace(form, reads=reads, store=self.name(form))
+        scratch = self.scratch.get((work, number), 0)
+        return replace(form, reads=reads, store=self.name(form), scratch_offset_bytes=scratch)
 
     def name(self, seen: RowForm | RowReads) -> str:
         store = self.stores[seen.store]

@@ -59,7 +59,8 @@ class Work:
     """An op that does something, or a graph's input that comes by rows.
 
     steps: numbers of the steps by rows, in the order of what they write. whole: the number of the step that is the
-    whole op; None where only rows do. ops: the op, and before it those without calls.
+    whole op; None where only rows do. ops: the op, and before it those without calls. is_eager: its steps run as soon
+    as what they read, one row each, is there.
     """
 
     op: int
@@ -67,6 +68,7 @@ class Work:
     forms: tuple[RowForm, ...]
     steps: tuple[int, ...]
     whole: int | None
+    is_eager: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class Item:
     ops: tuple[int, ...]
     forms: tuple[RowForm, ...]
     lowered: Lowered | None
+    is_eager: bool = False
 
 
 @dataclass(frozen=True)
@@ -298,7 +301,7 @@ class _Builder:
         if whole is not None and (not forms or read >= set(whole.reads)):
             number = len(self.steps)
             self.steps.append(whole)
-        self.works.append(Work(item.op, item.ops, forms, numbers, number))
+        self.works.append(Work(item.op, item.ops, forms, numbers, number, item.is_eager))
 
     def steps_of(self, forms: Sequence[RowForm]) -> Iterator[RowStep]:
         for index, form in enumerate(forms):

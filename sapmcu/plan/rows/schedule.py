@@ -21,8 +21,9 @@ ROOMY = 0.85
 class Segment:
     """Works first..end−1: as a cascade, or one whole op. strips: in which it is computed one after the other.
 
-    is_next_strip: it goes on with the cascade before it. is_abreast: all results that nothing inside reads grow
-    together, each by its share; else the last work's comes first, and what the others still lack behind it.
+    kept_bytes: of stores with at most so many bytes a column, strips keep some for the next one. is_next_strip: it
+    goes on with the cascade before it. is_abreast: all results that nothing inside reads grow together, each by its
+    share; else the last work's comes first, and what the others still lack behind it.
     """
 
     first: int
@@ -31,6 +32,7 @@ class Segment:
     strips: int = 1
     is_next_strip: bool = False
     is_abreast: bool = False
+    kept_bytes: int = 0
 
 
 class Live:
@@ -52,6 +54,12 @@ class Live:
                 work = problem.steps[writer].work
                 count[work] = count.get(work, 0) + 1
             self.touches.append(list(count.items()))
+        self.eager = {
+            row: number
+            for work in problem.works
+            for number in (work.steps if work.is_eager else ())
+            for row in problem.steps[number].reads
+        }
         works = len(problem.works)
         self.at_cut = [0] * (works + 1)
         for row, size in enumerate(problem.row_bytes):
@@ -99,7 +107,7 @@ class Live:
             order.append(number)
         return live if live <= limit else None
 
-    def rows(self, segment: Segment, limit: int, order: list[int] | None) -> int | None:
+    def rows(self, segment: Segment, limit: int, order: list[int] | None = None) -> int | None:
         problem, first, end = self.problem, segment.first, segment.end
         sizes, last_works, first_works = problem.row_bytes, problem.last_works, problem.first_works
         live = peak = self.at_cut[first]
@@ -177,6 +185,18 @@ class Live:
                     stack.pop()
                     done[number] = stamp
                     yield number
+                    if self.eager:
+                        yield from self.eager_steps(number, segment)
+
+    def eager_steps(self, number: int, segment: Segment) -> Iterator[int]:
+        """What waits for a row that step `number` has completed."""
+        problem, done, stamp = self.problem, self.done, self.stamp
+        for row in problem.steps[number].writes:
+            eager = self.eager.get(row, -1)
+            is_here = eager >= 0 and segment.first <= problem.steps[eager].work < segment.end
+            if is_here and done[eager] != stamp and all(done[one] == stamp for one in problem.writers[row]):
+                done[eager] = stamp
+                yield eager
 
 
 Edges = list[dict[Segment, int]]

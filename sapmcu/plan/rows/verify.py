@@ -121,7 +121,7 @@ class _Replay:
                     is_over = (result, name) in lowered.in_place or self.owner(result) == self.owner(name)
                     assert is_over and spans[result][0] == span[0], f"{who}: {result} overwrites {name}"
         size = scratch_bytes(lowered)
-        self.scratch(index, size, list(spans.values()), who)
+        self.scratch(self.plan.scratch_offset_bytes.get(index, 0), size, list(spans.values()), who)
         for result in op.outputs:
             if result not in aliases:
                 self.number(result, self.graph.tensors[result].size_bytes)
@@ -131,11 +131,10 @@ class _Replay:
         start = self.together(name)
         return start, start + self.graph.tensors[name].size_bytes
 
-    def scratch(self, op: int, size: int, used: Sequence[tuple[int, int]], who: str) -> None:
+    def scratch(self, start: int, size: int, used: Sequence[tuple[int, int]], who: str) -> None:
         """Lies apart from what the step uses; what was there is lost."""
         if not size:
             return
-        start = self.plan.scratch_offset_bytes[op]
         assert not any(_meet((start, start + size), one) for one in used), f"{who}: its scratch overlaps its rows"
         self.region(start, size)[:] = 0
 
@@ -190,7 +189,7 @@ class _CascadeReplay:
         self.done[index] += 1
         used = [span for reads in form.reads if form.kernel for span in self.read(reads, step, who)]
         target = self.write(form, index, step, used, who)
-        self.replay.scratch(self.part.form_ops[index], form.scratch_bytes, [*used, target], who)
+        self.replay.scratch(form.scratch_offset_bytes, form.scratch_bytes, [*used, target], who)
 
     def read(self, reads: RowReads, step: int, who: str) -> Iterator[tuple[int, int]]:
         """Where the rows lie, after a look at each."""
