@@ -77,8 +77,8 @@ class _Costs:
         return int((counts[0, part] * self.of_instructions[part]).sum())
 
     def cycles(self, counts: Counts, part: slice = ALL) -> int:
-        """An estimate: cycles.py."""
-        runs, passes = counts[:, part]
+        """An estimate: cycles.py. Of an op, a block's end may be counted whose run was the op's before."""
+        runs, passes = counts[:, part].astype(np.int64)
         cycles, leaving = self.of_cycles[:, part]
         return round(float((runs * cycles + (runs - passes) * leaving).sum()))
 

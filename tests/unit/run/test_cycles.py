@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 
 from sapmcu.run.timing import TIMINGS, core_timings, timed_cores
@@ -200,3 +201,11 @@ def test_each_row_of_the_table_has_its_source_and_each_class_its_members() -> No
         assert all(row.source and row.cycles >= 1 for row in timings.rows.values())
     members = [one for names in table["classes"].values() for one in names]
     assert len(members) == len(set(members))
+
+
+@pytest.mark.needs("unicorn")
+def test_an_op_may_see_the_end_of_a_block_that_began_before_it() -> None:
+    from sapmcu.run.unicorn_machine import _Costs
+
+    costs = _Costs(np.ones(1, np.uint64), np.array([[4.0], [2.0]]))
+    assert costs.cycles(np.array([[1], [2]], np.uint64)) == 4 - 2
