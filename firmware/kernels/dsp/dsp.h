@@ -103,13 +103,8 @@ static inline uint32_t sapmcu_clamped_s8x4(sapmcu_clamp_s8x4 clamp, uint32_t wor
     return clamp.is_needed ? sapmcu_min_s8x4(sapmcu_max_s8x4(word, clamp.low), clamp.high) : word;
 }
 
-/* Clamp a row in place; most kernels saturate to int8 already, and have nothing to do. */
-static __attribute__((noinline, unused)) void sapmcu_clamp_row(int8_t *y, const int8_t *end, int32_t low,
-                                                               int32_t high) {
-    for (; y < end; y++) {
-        *y = sapmcu_clamp(*y, low, high);
-    }
-}
+/* Clamp numbers in place; most kernels saturate to int8 already, and have nothing to do. */
+void sapmcu_clamp_row(int8_t *y, const int8_t *end, int32_t low, int32_t high);
 
 /* sapmcu_requantize_down_dsp of one of four: its multiplier, and the inverted shift in the lowest byte, which
  * is all that ASR looks at. */

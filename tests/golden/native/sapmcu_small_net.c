@@ -110,7 +110,7 @@ static const sapmcu_softmax_s8_params op8 = {
         return 0;                                                                                            \
     }
 
-__attribute__((always_inline)) static inline int run(uint32_t count) {
+__attribute__((noinline)) static int invoke_ops(uint32_t count) {
     if (count == 0) {
         return 0;
     }
@@ -155,11 +155,7 @@ __attribute__((always_inline)) static inline int run(uint32_t count) {
 }
 
 int sapmcu_small_net_invoke(void) {
-    return run(UINT32_MAX);
-}
-
-static int invoke_ops(uint32_t count) {
-    return run(count);
+    return invoke_ops(UINT32_MAX);
 }
 
 static const sapmcu_tensor inputs[1] = {
