@@ -29,7 +29,7 @@ from sapmcu.ir.padding import same_padding
 from sapmcu.ir.twins import Twins
 from sapmcu.ir.vectors import Vector
 from sapmcu.lower.graph import lower_graph
-from sapmcu.plan.price import PRICES
+from sapmcu.plan.price import PRICES, SMALL
 from sapmcu.plan.price_shape import Shape, call_kernel, call_shape
 from sapmcu.reference import run_graph
 from sapmcu.run.session import Firmware, run_vectors, target_of
@@ -171,6 +171,11 @@ def depthwise(maker: Maker) -> None:
             if channels * size[0] * size[1] < 20_000:
                 maker.depthwise((*size, channels), (3, 3), 1, zero_point)
                 maker.depthwise((*size, channels), (3, 3), 2, zero_point)
+        for size, channels in (
+            *(((12, 12), channels) for channels in (8, 16, 32, 64, 128)),
+            *(((24, 24), 16), ((24, 24), 32), ((48, 48), 7), ((25, 20), 8), ((7, 9), 24), ((25, 5), 64), ((5, 60), 9)),
+        ):
+            maker.depthwise((*size, channels), (3, 3), 3, zero_point)
 
 
 def others(maker: Maker) -> None:
@@ -204,7 +209,17 @@ def others(maker: Maker) -> None:
         maker.softmax(vectors, depth)
 
 
-FAMILIES: Sequence[Callable[[Maker], None]] = (convolutions, wide_convolutions, depthwise, others)
+def shallow(maker: Maker) -> None:
+    for size, outputs in (((28, 28), 8), ((48, 48), 7), ((32, 20), 16), ((12, 50), 4), ((9, 7), 24), ((5, 70), 3)):
+        maker.conv((*size, 1), outputs, (3, 3), 1)
+        maker.conv((*size, 1), outputs, (3, 3), 2)
+    for size, inputs, outputs in (((24, 24), 8, 16), ((48, 48), 7, 16), ((9, 5), 6, 12), ((5, 30), 5, 24)):
+        maker.conv((*size, inputs), outputs, (1, 1), 1)
+        maker.conv((*size, inputs), outputs, (1, 1), 2)
+        maker.conv((*size, inputs), outputs + 9, (1, 1), 1)
+
+
+FAMILIES: Sequence[Callable[[Maker], None]] = (convolutions, wide_convolutions, depthwise, others, shallow)
 ROOM_BYTES = 150_000
 """Of tensors in one firmware: all its inputs are there at once."""
 
@@ -281,7 +296,7 @@ def main() -> None:
             family(maker)
             for part in firmwares(maker.cases):
                 for kernel, sample in measure_forms(part, board):
-                    samples[kernel].append(sample)
+                    samples[kernel.replace(SMALL, "")].append(sample)
         for kernel, ones in sorted(samples.items()):
             coefficients, error = fit(ones)
             print(f"{core} {kernel}: {len(ones)} shapes, error {error:.1%}, {coefficients}")

@@ -6,7 +6,7 @@
 
 enum { ROWS = 3, COLUMNS = 3, FOUR_WORDS = 4 + 6 * COLUMNS + 8 };
 
-/* Of channel c of four, a tap, by 256. */
+/* Of channel c of four, a tap, by 2^(n-8). */
 static int32_t filter_at(const int32_t *four, uint32_t c, uint32_t row, uint32_t column) {
     const int32_t *const words = four + 4 + 6 * column;
     const uint32_t word = (uint32_t)(row < 2 ? words[c] : words[4 + c % 2]);
@@ -23,7 +23,7 @@ static int8_t compute(const sapmcu_packed_depthwise_conv2d_s8_params *p, const i
             const int32_t at = column + (int32_t)kx;
             const int is_inside = at >= 0 && at < p->in_width;
             const int32_t x = is_inside ? rows[ky][(uint32_t)at * p->channels + channel] : p->x_zero_point;
-            sum = sapmcu_wrapping_add(sum, x * filter_at(four, c, ky, kx));
+            sum = sapmcu_wrapping_add(sum, 256 * x * filter_at(four, c, ky, kx));
         }
     }
     const int32_t negative = p->shift > 0 && sum < 0 ? four[FOUR_WORDS + c] : 0;

@@ -19,7 +19,7 @@ from sapmcu.lower.lanes import with_lanes
 from sapmcu.lower.packing import SMALL_BYTES, pack, with_scratch_on_stack, with_weighted_sums
 from sapmcu.lower.table import LOWER, LoweringError
 from sapmcu.plan.live import live_bytes
-from sapmcu.plan.native import plan_arena
+from sapmcu.plan.native import plan_arena, scratch_bytes
 from sapmcu.plan.order import find_order
 from sapmcu.plan.tflm.buffers import OFFLINE_METADATA
 
@@ -66,13 +66,25 @@ def _plan_whole(
     graph: Graph, steps: tuple[Step, ...], *, is_each_kept: bool, apart: Collection[Apart]
 ) -> tuple[tuple[Step, ...], ArenaPlan]:
     """Scratch lies in the arena; on the stack where that makes the arena smaller by as much as it takes."""
-    plan = plan_arena(graph, steps, is_each_kept=is_each_kept, apart=apart)
+
+    def plan_of(some: tuple[Step, ...]) -> ArenaPlan:
+        return plan_arena(graph, some, is_each_kept=is_each_kept, apart=apart)
+
+    plan = plan_of(steps)
     on_stack = tuple(replace(step, lowered=with_scratch_on_stack(step.lowered)) for step in steps)
     if on_stack == steps:
         return steps, plan
-    without = plan_arena(graph, on_stack, is_each_kept=is_each_kept, apart=apart)
-    is_smaller = without.arena_bytes + SMALL_BYTES <= plan.arena_bytes
-    return (on_stack, without) if is_smaller else (steps, plan)
+    without = plan_of(on_stack)
+    if without.arena_bytes + SMALL_BYTES > plan.arena_bytes:
+        return steps, plan
+    above = {
+        step.index
+        for step in steps
+        if plan.scratch_offset_bytes.get(step.index, 0) + scratch_bytes(step.lowered) > without.arena_bytes
+    }
+    mixed = tuple(other if one.index in above else one for one, other in zip(steps, on_stack, strict=True))
+    mixed_plan = plan_of(mixed)
+    return (mixed, mixed_plan) if mixed_plan.arena_bytes <= without.arena_bytes else (on_stack, without)
 
 
 def _tensors_together(graph: Graph, steps: Sequence[Step], cascades: CascadePlan) -> ArenaPlan:

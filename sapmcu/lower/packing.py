@@ -14,8 +14,18 @@ import numpy as np
 
 from sapmcu.ir.cascade import RowForm
 from sapmcu.ir.graph import Array
-from sapmcu.ir.native import Call, Constant, FunctionRef, Lowered, Params, Pointer, Scratch, TensorRef, Value
-from sapmcu.lower.requantization import HIGH, LOW, SUM_BITS, Channels, Sequence, find_sequence
+from sapmcu.ir.native import Call, FunctionRef, Lowered, Params, Pointer, Scratch, TensorRef
+from sapmcu.lower.packed_depthwise import (
+    DEPTHWISE,
+    IMAGE_KERNEL,
+    ROW_KERNEL,
+    packed_call,
+    packed_row,
+    with_columns_on_stack,
+)
+from sapmcu.lower.packed_params import channels_of, filter_stream, numbers_of, values_of
+from sapmcu.lower.packed_shallow import shallow
+from sapmcu.lower.requantization import HIGH, LOW, SUM_BITS, Sequence, find_sequence
 from sapmcu.lower.weighted_sum import find_weighted_sum
 from sapmcu.reference.fixed_point import wrap_int32
 
@@ -23,18 +33,14 @@ HEADER = "sapmcu/packed_conv2d.h"
 KERNEL = FunctionRef("sapmcu_packed_conv2d_row_s8", HEADER)
 SMALL_KERNEL = FunctionRef("sapmcu_packed_conv2d_small_row_s8", HEADER)
 VECTOR_KERNEL = FunctionRef("sapmcu_packed_fully_connected_row_s8", "sapmcu/packed_fully_connected.h")
-DEPTHWISE_KERNEL = FunctionRef("sapmcu_packed_depthwise_conv2d_row_s8", "sapmcu/packed_depthwise_conv2d.h")
 WEIGHTED_KERNEL = FunctionRef("sapmcu_weighted_sum_s8", "sapmcu/binary.h")
 SIGNS = {"sapmcu_add_s8": 1, "sapmcu_sub_s8": -1}
 """Kernels of sums, and the sign of their second operand."""
 BINARY_ROW = "sapmcu_binary_row_s8_params"
 CONVOLUTION = "sapmcu_conv2d_s8_params"
-DEPTHWISE = "sapmcu_depthwise_conv2d_s8_params"
 PRODUCT = "sapmcu_fully_connected_s8_params"
 SMALL_BYTES = 576
 """SAPMCU_PACKED_SMALL_BYTES of sapmcu/packed_conv2d.h."""
-MAX_STRIDE = 13
-"""Of sapmcu/packed_depthwise_conv2d.h."""
 LANES = (0, 2, 1, 3)
 """The order of four numbers, as SXTB16 gives it."""
 GEOMETRY = ("in_width", "in_channels", "out_width", "out_channels", "kernel_height", "kernel_width", "stride_width")
@@ -78,14 +84,19 @@ def with_weighted_sums(lowered: Lowered) -> Lowered:
 
 def with_scratch_on_stack(lowered: Lowered) -> Lowered:
     """The same calls without scratch in the arena, where a kernel has so much on the stack."""
-    return replace(lowered, calls=tuple(map(_without_scratch, lowered.calls)))
+    calls = [_without_scratch(call) for call in lowered.calls]
+    is_over = all(may_be_over for _, may_be_over in calls)
+    return replace(lowered, calls=tuple(call for call, _ in calls), in_place=lowered.in_place if is_over else ())
 
 
-def _without_scratch(call: Call) -> Call:
+def _without_scratch(call: Call) -> tuple[Call, bool]:
+    """(the call, whether its result may lie where it may with scratch)"""
+    if call.function == IMAGE_KERNEL:
+        return with_columns_on_stack(call)
     if KERNEL not in call.arguments or call.scratch_bytes > SMALL_BYTES:
-        return call
+        return call, True
     geometry, _, params, x, y, _ = call.arguments
-    return replace(call, arguments=(geometry, SMALL_KERNEL, params, x, y, None))
+    return replace(call, arguments=(geometry, SMALL_KERNEL, params, x, y, None)), True
 
 
 def _packed_call(call: Call) -> tuple[Call, tuple[tuple[str, str], ...]]:
@@ -98,15 +109,18 @@ def _packed_call(call: Call) -> tuple[Call, tuple[tuple[str, str], ...]]:
     params, x, y = call.arguments if is_product else call.arguments[2:5]
     assert isinstance(params, Params)
     if params.c_type == DEPTHWISE:
-        depthwise = pack_depthwise(params)
-        if depthwise is None:
-            return call, ()
-        return replace(call, arguments=(call.arguments[0], DEPTHWISE_KERNEL, depthwise, x, y, None)), ()
+        depthwise, is_over = packed_call(call) or (call, False)
+        if is_over and isinstance(x, TensorRef) and isinstance(y, TensorRef):
+            return depthwise, ((y.tensor, x.tensor),)
+        return depthwise, ()
+    found = shallow(params)
+    if found is not None:
+        return replace(call, arguments=(call.arguments[0], *found, x, y, None)), ()
     packed = _packed(params)
     if packed is None:
         return call, ()
     scratch = Scratch(packed.scratch_bytes)
-    if is_product and _numbers(params)["vectors"] == 1:
+    if is_product and numbers_of(params)["vectors"] == 1:
         call = Call("sapmcu_packed_fully_connected_s8", VECTOR_KERNEL.header, (packed.params, x, y, scratch))
     else:
         geometry = _one_row(params) if is_product else call.arguments[0]
@@ -118,7 +132,7 @@ def _packed_call(call: Call) -> tuple[Call, tuple[tuple[str, str], ...]]:
 
 def _one_row(params: Params) -> Params:
     """Vectors are the pixels of one row."""
-    fields = _numbers(params)
+    fields = numbers_of(params)
     return Params(
         "sapmcu_rows",
         (
@@ -137,8 +151,11 @@ def _packed_form(form: RowForm) -> RowForm:
     if form.params.c_type == BINARY_ROW:
         return replace(form, params=_weighted_row(form.params))
     if form.params.c_type == DEPTHWISE:
-        params = pack_depthwise(form.params)
-        return form if params is None else replace(form, kernel=DEPTHWISE_KERNEL, params=params)
+        params = packed_row(form.params)
+        return form if params is None else replace(form, kernel=ROW_KERNEL, params=params)
+    found = shallow(form.params)
+    if found is not None:
+        return replace(form, kernel=found[0], params=found[1])
     packed = _packed(form.params)
     if packed is None:
         return form
@@ -175,7 +192,7 @@ def _weighted_row(params: Params) -> Params:
 
 def _weighted(kernel: FunctionRef, params: Params) -> Params | None:
     """From the parameters of a sum or a difference; None for others and where the proof fails."""
-    numbers = _numbers(params)
+    numbers = numbers_of(params)
     if kernel.name not in SIGNS or (numbers["low"], numbers["high"]) != (LOW, HIGH):
         return None
     found = find_weighted_sum(numbers, SIGNS[kernel.name])
@@ -184,21 +201,12 @@ def _weighted(kernel: FunctionRef, params: Params) -> Params | None:
     return replace(params, c_type="sapmcu_weighted_sum_s8_params", fields=tuple(asdict(found).items()))
 
 
-def _numbers(params: Params) -> Mapping[str, int]:
-    return {name: value for name, value in params.fields if isinstance(value, int)}
-
-
-def _values(value: Value) -> Array:
-    assert isinstance(value, Constant)
-    return np.array(value.values, np.int64)
-
-
 def _packed(params: Params) -> Packed | None:
     """From the parameters of a convolution or a fully connected op; None for others and where the proof fails."""
     if params.c_type not in (CONVOLUTION, PRODUCT):
         return None
     fields = dict(params.fields)
-    numbers = _numbers(params)
+    numbers = numbers_of(params)
     if "vectors" in numbers:
         vectors, depth = numbers["vectors"], numbers["depth"]
         sizes = (vectors, depth, vectors, numbers["out_channels"], 1, 1, 1)
@@ -208,9 +216,9 @@ def _packed(params: Params) -> Packed | None:
     is_dense = numbers.get("groups", 1) == 1 and (numbers.get("dilation_width", 1) == 1 or numbers["kernel_width"] == 1)
     if not is_dense or numbers["out_channels"] < 2:
         return None
-    filters = _values(fields["filter"]).reshape(numbers["out_channels"], numbers["kernel_height"], -1)
-    sequence = _sequence(fields, filters, numbers["y_zero_point"])
-    stream = None if sequence is None else pack_filters(filters, _values(fields["bias"]), sequence)
+    filters = values_of(fields["filter"]).reshape(numbers["out_channels"], numbers["kernel_height"], -1)
+    sequence = find_sequence(channels_of(fields, filters, numbers["y_zero_point"]))
+    stream = None if sequence is None else pack_filters(filters, values_of(fields["bias"]), sequence)
     if sequence is None or stream is None:
         return None
     row_words = -(-filters.shape[2] // 4)
@@ -218,7 +226,7 @@ def _packed(params: Params) -> Packed | None:
     struct = Params(
         "sapmcu_packed_conv2d_s8_params",
         (
-            ("filter", _stream(stream)),
+            ("filter", filter_stream(stream)),
             ("zero_row", fields.get("zero_row")),
             *((name, numbers[name]) for name in (*GEOMETRY, "pad_left")),
             ("row_words", row_words),
@@ -240,76 +248,6 @@ def _copied_bytes(numbers: Mapping[str, int]) -> int:
     """Pointers to rows with their padding, and the rows."""
     columns = (numbers["out_width"] - 1) * numbers["stride_width"] + numbers["kernel_width"]
     return -(-numbers["kernel_height"] * (4 + numbers["in_channels"] * columns) // 4) * 4 + 4
-
-
-def _sequence(fields: Mapping[str, Value], filters: Array, zero_point: int) -> Sequence | None:
-    """filters: int64 [channels, ...]."""
-    bias = _values(fields["bias"])
-    multiplier, shift = (np.broadcast_to(_values(fields[name]), bias.shape) for name in ("multiplier", "shift"))
-    first, last = sum_ranges(filters, bias)
-    return find_sequence(Channels(multiplier, shift, zero_point, first, last))
-
-
-def pack_depthwise(params: Params) -> Params | None:
-    """None for other windows than 3x3, and where the proof fails."""
-    fields, numbers = dict(params.fields), _numbers(params)
-    channels, stride, pad = numbers["in_channels"], numbers["stride_width"], numbers["pad_left"]
-    is_3x3 = numbers["kernel_height"] == numbers["kernel_width"] == 3 and numbers["dilation_width"] == 1
-    last = (numbers["out_width"] - 1) * stride - pad
-    sees_all = pad < 3 and last < numbers["in_width"]  # each window has a column inside the image
-    if not (is_3x3 and sees_all and numbers["channel_multiplier"] == 1 and channels >= 4 and stride <= MAX_STRIDE):
-        return None
-    filters = _values(fields["filter"]).reshape(3, 3, channels).transpose(2, 0, 1)
-    sequence = _sequence(fields, filters, numbers["y_zero_point"])
-    if sequence is None:
-        return None
-    zero_row = fields["zero_row"]
-    return Params(
-        "sapmcu_packed_depthwise_conv2d_s8_params",
-        (
-            ("filter", _stream(pack_columns(filters, _values(fields["bias"]), sequence))),
-            ("in_width", numbers["in_width"]),
-            ("channels", channels),
-            *((name, numbers[name]) for name in ("out_width", "stride_width", "pad_left")),
-            ("x_zero_point", zero_row.values[0] if isinstance(zero_row, Constant) else 0),
-            ("shift", 0 if sequence.negative is None else sequence.fraction_bits),
-            ("low", numbers["low"]),
-            ("high", numbers["high"]),
-        ),
-        params.role,
-    )
-
-
-def _stream(words: Array) -> Constant:
-    return Constant("int32_t", tuple(words.tolist()), "filter")
-
-
-def pack_columns(filters: Array, bias: Array, sequence: Sequence) -> Array:
-    """int32, four channels by four. filters: int64 [channels, 3, 3]."""
-    fours = channel_fours(len(filters))
-    columns = (filters << SUM_BITS)[fours].transpose(0, 3, 2, 1)  # [fours, column, row, channel]
-    rows_0_1 = columns[:, :, :2].transpose(0, 1, 3, 2).reshape(len(fours), 3, 8)
-    row_2 = columns[:, :, 2][..., (0, 2, 1, 3)]
-    lanes = np.concatenate([rows_0_1, row_2], 2).reshape(len(fours), -1)
-    words = lanes.astype("<i2").view("<i4").astype(np.int64)
-    factors = np.stack([sequence.factor[fours], sequence.offset[fours]], 2).reshape(len(fours), 8)
-    negative = np.zeros((len(fours), 0), np.int64) if sequence.negative is None else sequence.negative[fours]
-    stream: Array = np.concatenate([bias[fours] << SUM_BITS, words, factors, negative], 1).ravel()
-    return stream
-
-
-def channel_fours(channels: int) -> Array:
-    """[fours, 4]; the last four are the last channels."""
-    starts = np.minimum(np.arange(0, channels, 4), channels - 4)
-    fours: Array = starts[:, None] + np.arange(4)
-    return fours
-
-
-def sum_ranges(filters: Array, bias: Array) -> tuple[Array, Array]:
-    """(least, largest) sum of each channel over all int8 inputs. filters: int64 [channels, ...]."""
-    flat = filters.reshape(len(filters), -1)
-    ends = np.array([-128 * flat, 127 * flat])
-    return bias + ends.min(0).sum(1), bias + ends.max(0).sum(1)
 
 
 def channel_pairs(channels: int) -> Array:

@@ -37,6 +37,8 @@ LOW, HIGH = -128, 127
 _BEYOND = 1 << 40
 MAX_DISTANCE = 8
 """How far from the ideal factor others are tried."""
+MAX_SCALE_BITS = 16
+"""The most bits by which a kernel scales a channel's sums by itself."""
 KEPT = 1024
 """Sequences that are kept: those of some networks' ops."""
 
@@ -89,14 +91,58 @@ def find_sequence(channels: Channels) -> Sequence | None:
     return _find_once(channels.zero_point, *(np.ascontiguousarray(one, np.int64).tobytes() for one in arrays))
 
 
+@dataclass(frozen=True, slots=True)
+class ScaledSequence:
+    """Where a kernel has sum · 2^bits of each channel: factor and offset as in Sequence. int64 [channels] each."""
+
+    bits: Array
+    factor: Array
+    offset: Array
+
+
+def find_scaled_sequence(channels: Channels) -> ScaledSequence | None:
+    """SMMLA and SSAT by FRACTION_BITS for each channel, proved; None where a channel has none.
+
+    A factor of 31 bits is enough for scales below 2^(bits − 13). Kept as above.
+    """
+    arrays = (channels.multiplier, channels.shift, channels.first, channels.last)
+    return _find_scaled_once(channels.zero_point, *(np.ascontiguousarray(one, np.int64).tobytes() for one in arrays))
+
+
+@lru_cache(maxsize=KEPT)
+def _find_scaled_once(
+    zero_point: int, multiplier: bytes, shift: bytes, first: bytes, last: bytes
+) -> ScaledSequence | None:
+    channels = _channels(zero_point, multiplier, shift, first, last)
+    if channels.shift.max() > 0:
+        return None
+    steps = _signed_steps(channels)
+    bits, factors, offsets = np.zeros((3, len(channels.first)), np.int64)
+    largest = np.maximum(np.abs(channels.first), np.abs(channels.last))
+    for one in range(SUM_BITS, MAX_SCALE_BITS + 1):
+        found, factor, offset = _find_each(channels, *steps, FRACTION_BITS, is_one=True, scale_bits=one - SUM_BITS)
+        new = found & (bits == 0) & (largest < 1 << (31 - one))
+        bits[new], factors[new], offsets[new] = one, factor[new] >> (one - SUM_BITS), offset[0][new]
+    return ScaledSequence(bits, factors, offsets) if bits.all() else None
+
+
+def _channels(zero_point: int, *arrays: bytes) -> Channels:
+    multiplier, shift, first, last = (np.frombuffer(one, np.int64) for one in arrays)
+    return Channels(multiplier, shift, zero_point, first, last)
+
+
+def _signed_steps(channels: Channels) -> tuple[_Steps, _Steps]:
+    """Of negative sums and of the others."""
+    negative = _Steps.of(channels, channels.first, np.minimum(channels.last, -1))
+    return negative, _Steps.of(channels, np.maximum(channels.first, 0), channels.last)
+
+
 @lru_cache(maxsize=KEPT)
 def _find_once(zero_point: int, multiplier: bytes, shift: bytes, first: bytes, last: bytes) -> Sequence | None:
-    multipliers, shifts, least, largest = (np.frombuffer(one, np.int64) for one in (multiplier, shift, first, last))
-    channels = Channels(multipliers, shifts, zero_point, least, largest)
+    channels = _channels(zero_point, multiplier, shift, first, last)
     if max(np.abs(channels.first).max(), np.abs(channels.last).max()) > MAX_SUM or channels.shift.max() > 0:
         return None
-    negative = _Steps.of(channels, channels.first, np.minimum(channels.last, -1))
-    positive = _Steps.of(channels, np.maximum(channels.first, 0), channels.last)
+    negative, positive = _signed_steps(channels)
     sequence = _find(channels, negative, positive, FRACTION_BITS, is_one=True)
     for bits in OTHER_FRACTION_BITS:
         sequence = sequence or _find(channels, negative, positive, bits, is_one=False)
@@ -155,29 +201,43 @@ class _Steps:
         return least.max(1), most.min(1)
 
 
-def _factors(channels: Channels, bits: int) -> Iterator[Array]:
-    """Factors of each channel, the ideal one first."""
-    ideal = channels.multiplier * 2.0 ** (channels.shift + bits - SUM_BITS + 1)
+def _factors(channels: Channels, bits: int, scale_bits: int) -> Iterator[Array]:
+    """Factors of each channel, the ideal one first; multiples of 2^scale_bits."""
+    ideal = channels.multiplier * 2.0 ** (channels.shift + bits - SUM_BITS + 1 - scale_bits)
     nearest = np.rint(np.minimum(ideal, 1 << 32)).astype(np.int64)
     for distance in sorted(range(-MAX_DISTANCE, MAX_DISTANCE + 1), key=abs):
-        yield np.clip(nearest + distance, 0, None)
+        yield np.clip(nearest + distance, 0, None) << scale_bits
 
 
-def _room(channels: Channels, factor: Array) -> tuple[Array, Array]:
+def _room(channels: Channels, factor: Array, scale_bits: int) -> tuple[Array, Array]:
     """(least, most) offset without overflow, at the ends and so everywhere; none for a factor beyond 31 bits."""
     low, high = (_products(one[:, None], factor)[:, 0] for one in (channels.first, channels.last))
-    is_word = factor <= INT32_MAX
+    is_word = factor >> scale_bits <= INT32_MAX
     least = np.where(is_word, INT32_MIN - np.minimum(low, 0), _BEYOND)
     return least, INT32_MAX - np.maximum(high, 0)
 
 
 def _find(channels: Channels, negative: _Steps, positive: _Steps, bits: int, *, is_one: bool) -> Sequence | None:
     """is_one: the same offset for sums of both signs."""
+    is_found, factors, offsets = _find_each(channels, negative, positive, bits, is_one=is_one)
+    difference = offsets[0] - offsets[1]
+    if not is_found.all() or np.abs(difference).max() > INT32_MAX:
+        return None
+    return Sequence(bits, factors, offsets[1], None if is_one else difference)
+
+
+def _find_each(
+    channels: Channels, negative: _Steps, positive: _Steps, bits: int, *, is_one: bool, scale_bits: int = 0
+) -> tuple[Array, Array, Array]:
+    """(which channels have one, factor, offsets [2, channels] of negative sums and of the others).
+
+    scale_bits: by how many bits more than SUM_BITS sums are scaled; the factor is by as many larger.
+    """
     count = len(channels.first)
     is_found = np.zeros(count, bool)
     factors, offsets = np.zeros(count, np.int64), np.zeros((2, count), np.int64)
-    for factor in _factors(channels, bits):
-        room = _room(channels, factor)
+    for factor in _factors(channels, bits, scale_bits):
+        room = _room(channels, factor, scale_bits)
         bounds = np.array([negative.offsets(factor, bits), positive.offsets(factor, bits)])
         least, most = np.maximum(bounds[:, 0], room[0]), np.minimum(bounds[:, 1], room[1])
         common = least.max(0), most.min(0)
@@ -187,7 +247,5 @@ def _find(channels: Channels, negative: _Steps, positive: _Steps, bits: int, *, 
         factors[fits], offsets[:, fits] = factor[fits], ((least + most) >> 1)[:, fits]
         is_found |= fits
         if is_found.all():
-            difference = offsets[0] - offsets[1]
-            is_word = np.abs(difference).max() <= INT32_MAX
-            return Sequence(bits, factors, offsets[1], None if is_one else difference) if is_word else None
-    return None
+            break
+    return is_found, factors, offsets

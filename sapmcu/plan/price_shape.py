@@ -22,7 +22,14 @@ ROUND, SINGLE_ROUND = 8, 4
 """Steps of four numbers, of two pixels and of one, before a loop looks whether it ends: packed_products.h."""
 PACKED_DEPTHWISE = "sapmcu_packed_depthwise_conv2d_s8_params"
 DEPTHWISE_COLUMNS, DEPTHWISE_WINDOW = 16, 3
-"""That are widened at once: packed_depthwise_conv2d.h."""
+"""That are widened at once: packed_depthwise.h."""
+PACKED_IMAGE = "sapmcu_packed_depthwise_conv2d_s8"
+PACKED_SMALL_IMAGE = "sapmcu_packed_depthwise_conv2d_small_s8"
+SMALL_IMAGE_COLUMNS = 16
+"""With scratch on the stack: SAPMCU_DEPTHWISE_SMALL_COLUMNS of packed_depthwise_conv2d.h."""
+PACKED_SHALLOW = "sapmcu_packed_shallow_conv2d_s8_params"
+SHALLOW_PIXELS, PLANE_COLUMNS, PLANE_BEHIND = 16, 33, 2
+"""Widened at once, and what is read behind them: sapmcu_packed_shallow_conv2d_row_s8.c and its sibling."""
 
 LANES = "sapmcu_lanes_conv2d_s8_params"
 LANES_TAPS, LANES_CHANNELS, LANES_PIXELS = 40, 16, 4
@@ -36,7 +43,7 @@ def call_kernel(call: Call) -> str:
     """The kernel that a driver is given, or the function itself; with the longer requantization it is another one."""
     names = [one.name for one in call.arguments if isinstance(one, FunctionRef)]
     params = [one for one in call.arguments if isinstance(one, Params) and one.c_type.startswith(PACKED)]
-    is_longer = any(dict(one.fields)["shift"] for one in params)
+    is_longer = any(dict(one.fields).get("shift") for one in params)
     return f"{names[0] if names else call.function}{' with signs' if is_longer else ''}"
 
 
@@ -59,6 +66,12 @@ def call_shape(graph: Graph, op: Op, call: Call) -> Shape:
     lanes = [one for one in call.arguments if isinstance(one, Params) and one.c_type == LANES]
     if lanes:
         return _lanes_shape(fields, lanes[0])
+    if any(one.c_type == PACKED_SHALLOW for one in call.arguments if isinstance(one, Params)):
+        return _shallow_shape(fields) if fields["in_channels"] > 1 else _plane_shape(fields)
+    if call.function == PACKED_IMAGE:
+        return _packed_image_shape(fields, fields["out_width"])
+    if call.function == PACKED_SMALL_IMAGE:
+        return _packed_image_shape(fields, (SMALL_IMAGE_COLUMNS - DEPTHWISE_WINDOW) // fields["stride_width"] + 1)
     if any(one.c_type == PACKED_DEPTHWISE for one in call.arguments if isinstance(one, Params)):
         return _packed_depthwise_shape(fields)
     return _window_shape(fields)
@@ -231,4 +244,70 @@ def _packed_depthwise_shape(fields: Mapping[str, int]) -> Shape:
         "pixels": rows * width * fours,
         "outside": rows * outside,
         "loose_channels": rows * chunks * (fields["channels"] % WORD > 0),
+    }
+
+
+def _packed_image_shape(fields: Mapping[str, int], most: int) -> Shape:
+    """Of four channels at a time, and so many pixels of all rows; two rows are widened for two of y, or for one."""
+    rows, width, stride = fields["out_rows"], fields["out_width"], fields["stride_width"]
+    fours = -(-fields["channels"] // WORD)
+    pairs = rows // 2 if fields["stride"] == 1 else 0
+    singles = rows - 2 * pairs
+    chunks = inside = outside = 0
+    for first in range(0, width, most):
+        count = (min(width - first, most) - 1) * stride + DEPTHWISE_WINDOW
+        column = first * stride - fields["pad_left"]
+        seen = min(count, fields["in_width"] - column) - max(-column, 0)
+        chunks, inside, outside = chunks + 1, inside + seen, outside + count - seen
+    return {
+        "call": 1,
+        "chunks": chunks,
+        "fours": fours * chunks,
+        "pairs": fours * pairs * chunks,
+        "singles": fours * singles * chunks,
+        "columns": fours * (pairs + singles + 1) * inside,
+        "pair_pixels": fours * pairs * width,
+        "single_pixels": fours * singles * width,
+        "outside": outside,
+    }
+
+
+def _shallow_shape(fields: Mapping[str, int]) -> Shape:
+    """Of some pixels at a time; eight bytes of each are read, or fewer where its row ends."""
+    rows, width, depth = fields["out_rows"], fields["out_width"], fields["in_channels"]
+    step, row_bytes = fields["stride_width"] * depth, fields["in_width"] * depth
+    last = sum(row_bytes - pixel * step < 2 * WORD for pixel in range(width))
+    return {
+        "call": 1,
+        "rows": rows,
+        "chunks": rows * -(-width // SHALLOW_PIXELS),
+        "pixels": rows * width,
+        "last": rows * last,
+        "outputs": rows * width * fields["out_channels"],
+    }
+
+
+def _plane_shape(fields: Mapping[str, int]) -> Shape:
+    """Of some columns at a time; four of them, or one where the image ends."""
+    rows, width, stride = fields["out_rows"], fields["out_width"], fields["stride_width"]
+    most = (PLANE_COLUMNS - DEPTHWISE_WINDOW) // stride + 1
+    chunks = fours = singles = runs = 0
+    for first in range(0, width, most):
+        count, at = (min(width - first, most) - 1) * stride + DEPTHWISE_WINDOW, 0
+        while at < count:
+            column = first * stride - fields["pad_left"] + at
+            inside = 0 if column < 0 else max((fields["in_width"] - column - PLANE_BEHIND) // WORD, 0)
+            times = min(-(-(count - at) // WORD), inside)
+            fours, singles, runs = fours + times, singles + (not times), runs + (times > 0)
+            at += WORD * times or 1
+        chunks += 1
+    return {
+        "call": 1,
+        "rows": rows,
+        "chunks": rows * chunks,
+        "runs": rows * runs,
+        "fours": rows * fours,
+        "singles": rows * singles,
+        "pixels": rows * width,
+        "outputs": rows * width * fields["out_channels"],
     }

@@ -99,7 +99,7 @@ def test_the_first_op_that_differs_is_found_by_rows_too(tmp_path: Path, emulator
     images = [(random.integers(-128, 128, (1, 12, 12, 4), np.int8),) for _ in range(2)]
     program = lower_graph(graph, twins=Twins.DSP, cascades=plan)
     write_graph_project(tmp_path, BOARD, graph, images, program=program)
-    kernel = next((tmp_path / "firmware" / "kernels").rglob("sapmcu_packed_depthwise_conv2d_row_s8.c"))
+    kernel = next((tmp_path / "firmware" / "kernels").rglob("sapmcu_depthwise_conv2d_row_s8.c"))
     text = kernel.read_text()
     at = text.rindex("}")
     kernel.write_text(f"{text[:at]}    y[-1] ^= 64;\n{text[at:]}")
@@ -109,7 +109,7 @@ def test_the_first_op_that_differs_is_found_by_rows_too(tmp_path: Path, emulator
 
 def rows_net() -> Graph:
     net = Network((12, 12), 4)
-    return net.graph(net.conv(net.depthwise(net.conv(net.x, 8, (3, 3))), 8))
+    return net.graph(net.conv(net.depthwise(net.conv(net.x, 8, (3, 3)), (5, 5)), 8))
 
 
 def test_an_op_is_counted_as_the_engine_runs_it(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@
 #include "sapmcu/packed_conv2d.h"
 #include "sapmcu/packed_depthwise_conv2d.h"
 #include "sapmcu/packed_fully_connected.h"
+#include "sapmcu/packed_shallow_conv2d.h"
 #include "sapmcu/pool2d.h"
 #include "sapmcu/transpose_conv2d.h"
 

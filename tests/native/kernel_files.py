@@ -27,6 +27,10 @@ KERNELS = (
     "sapmcu_packed_conv2d_row_s8",
     "sapmcu_packed_conv2d_small_row_s8",
     "sapmcu_packed_depthwise_conv2d_row_s8",
+    "sapmcu_packed_depthwise_conv2d_s8",
+    "sapmcu_packed_depthwise_conv2d_small_s8",
+    "sapmcu_packed_plane_conv2d_row_s8",
+    "sapmcu_packed_shallow_conv2d_row_s8",
     "sapmcu_packed_fully_connected_row_s8",
     "sapmcu_packed_fully_connected_s8",
     "sapmcu_transpose_conv2d_row_s8",
@@ -76,7 +80,7 @@ ENGINE = (
 FUNCTIONS = (*DRIVERS, *KERNELS)
 COMPILED = (*FUNCTIONS, *ROW_KERNELS, *ENGINE)
 
-PARTS_OF_TWINS = ("sapmcu_compute_packed_single",)
+PARTS_OF_TWINS = ("sapmcu_compute_packed_single", "sapmcu_compute_windows", "sapmcu_clamp_row")
 """Functions that several twins call."""
 
 HERE = Path(__file__).parent

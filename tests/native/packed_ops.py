@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from native.cases import wide_convolutions
 from native.machines import Machine
 from native.spatial_ops import run_images
-from native.structs import Params, Value
+from native.structs import Params, Value, place
 from single_op import constant, graph_of, tensor
 from strategies import clamps, pairs, windows
 from strategies_data import generators, zero_points
@@ -21,6 +21,7 @@ from sapmcu.ir.graph import Array, Graph, Quantization, Tensor
 from sapmcu.ir.padding import VALID, output_size, same_padding
 from sapmcu.ir.twins import Twins
 from sapmcu.lower.graph import lower_ops
+from sapmcu.lower.packed_depthwise import COLUMN_BYTES, SMALL_COLUMNS
 from sapmcu.lower.packing import SMALL_BYTES
 from sapmcu.reference import run_graph
 
@@ -86,22 +87,39 @@ def packed_products(draw: st.DrawFn) -> Graph:
 @st.composite
 def packed_depthwise(draw: st.DrawFn) -> Graph:
     """Any number of columns: those that are widened at once, and more."""
-    channels, stride = draw(st.integers(4, 13)), draw(st.integers(1, 3))
-    size = draw(st.integers(3, 5)), draw(st.integers(3, 40))
-    padding = draw(
-        st.sampled_from([VALID, same_padding(size, (3, 3), (1, stride)), ((1, 0), (2, 1)), ((0, 0), (0, 2))])
-    )
-    out = output_size(size[0], 3, 1, padding[0], 1), output_size(size[1], 3, stride, padding[1], 1)
+    channels, stride = draw(st.integers(4, 13)), (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+    size = draw(st.integers(3, 8)), draw(st.integers(3, 40))
+    same = same_padding(size, (3, 3), stride)
+    padding = draw(st.sampled_from([VALID, same, same, ((1, 0), (2, 1)), ((0, 0), (0, 2)), ((2, 2), (1, 1))]))
+    out = tuple(output_size(*one) for one in zip(size, (3, 3), stride, padding, (1, 1), strict=True))
     generator = draw(generators)
     x = tensor("x", (1, *size, channels), "int8", 0.5, draw(zero_points))
     values = draw(packed_filters((1, 3, 3, channels), generator))
     filters, bias, y = scaled(x, values, 3, (1, *out, channels), draw, generator)
-    op = ops.DepthwiseConv2D(("x", "f", "b"), ("y",), (1, stride), padding, (1, 1), draw(clamps(y)))
+    op = ops.DepthwiseConv2D(("x", "f", "b"), ("y",), stride, padding, (1, 1), draw(clamps(y)))
     return graph_of(op, x, filters, bias, y)
 
 
+@st.composite
+def shallow_convolutions(draw: st.DrawFn) -> Graph:
+    """1x1 of some channels, 3x3 of one; rows of one pixel, and of more than are widened at once."""
+    is_plane, stride = draw(st.booleans()), draw(pairs)
+    channels = 1 if is_plane else draw(st.integers(5, 8))
+    window = (3, 3) if is_plane else (1, 1)
+    size = draw(st.integers(window[0], 5)), draw(st.integers(window[1], 40))
+    same = same_padding(size, window, stride)
+    padding = draw(st.sampled_from([VALID, same, same, ((2, 1), (3, 5))])) if is_plane else VALID
+    out = tuple(output_size(*one) for one in zip(size, window, stride, padding, (1, 1), strict=True))
+    count = draw(st.integers(2, 5)) + (0 if is_plane else channels)
+    generator = draw(generators)
+    x = tensor("x", (1, *size, channels), "int8", 0.5, draw(zero_points))
+    values = draw(packed_filters((count, *window, channels), generator))
+    filters, bias, y = scaled(x, values, 0, (1, *out, count), draw, generator)
+    return graph_of(ops.Conv2D(("x", "f", "b"), ("y",), stride, padding, (1, 1), draw(clamps(y))), x, filters, bias, y)
+
+
 def packed_graphs() -> st.SearchStrategy[Graph]:
-    return st.one_of(packed_convolutions(), packed_products(), packed_depthwise())
+    return st.one_of(packed_convolutions(), packed_products(), packed_depthwise(), shallow_convolutions())
 
 
 def lanes_graphs() -> st.SearchStrategy[Graph]:
@@ -136,6 +154,30 @@ def run_packed(machine: Machine, graph: Graph, form: RowForm, value: Array, *, i
     return got.reshape(y.shape)
 
 
+def packed_image(graph: Graph) -> tuple[native.Call, bool] | None:
+    """(the call of the kernel of whole images, whether y may be x) of the graph's op; None where the proof fails."""
+    lowered = lower_ops(graph, twins=Twins.DSP)[0].lowered
+    (call,) = lowered.calls
+    return (call, bool(lowered.in_place)) if call.function == "sapmcu_packed_depthwise_conv2d_s8" else None
+
+
+def run_packed_image(machine: Machine, graph: Graph, call: native.Call, value: Array, *, room: int) -> Array:
+    """room: for so many columns at a time; 0: for all, with y in x's place."""
+    y, is_in_place = graph.tensors[graph.outputs[0]], room == 0
+    machine.reset()
+    blank = value.tobytes() if is_in_place else b"M" * y.size_bytes
+    result = machine.allocate(blank.ljust(y.size_bytes, b"\0"))
+    source = result if is_in_place else machine.allocate(value.tobytes())
+    structs = [one for one in call.arguments if isinstance(one, native.Params)]
+    geometry, params = (
+        place(machine, Params(one.c_type, {name: _on_machine(field) for name, field in one.fields})) for one in structs
+    )
+    room = room or call.scratch_bytes // COLUMN_BYTES
+    scratch = machine.allocate(bytes(room * COLUMN_BYTES), 4)
+    machine.call(call.function, geometry, params, source, result, scratch, room)
+    return np.frombuffer(machine.read(result, y.size_bytes), np.int8).reshape(y.shape)
+
+
 def _on_machine(value: native.Value) -> Value:
     if isinstance(value, native.Constant):
         return np.array(value.values, C_TYPES[value.c_type])
@@ -147,6 +189,13 @@ def assert_packed_equals_reference(
     machine: Machine, graph: Graph, inputs: Sequence[Sequence[Array]], twins: Twins = Twins.DSP
 ) -> None:
     form = packed_form(graph, twins)
+    image = packed_image(graph) if twins is Twins.DSP else None
+    for values in inputs if image else ():
+        call, may_be_in_place = image
+        expected = run_graph(graph, values)[graph.outputs[0]]
+        for room in (call.scratch_bytes // COLUMN_BYTES, SMALL_COLUMNS, *((0,) if may_be_in_place else ())):
+            got = run_packed_image(machine, graph, call, values[0], room=room)
+            np.testing.assert_array_equal(got, expected, err_msg=f"{graph.ops[0]} {room}")
     for values in inputs if form else ():
         expected = run_graph(graph, values)[graph.outputs[0]]
         for is_small in (

@@ -31,6 +31,9 @@ STRUCTS: Mapping[str, str] = {
         H:kernel_height H:kernel_width H:stride_width H:dilation_width H:pad_left b:y_zero_point b:low b:high""",
     "sapmcu_packed_depthwise_conv2d_s8_params": """
         P:filter H:in_width H:channels H:out_width H:stride_width H:pad_left b:x_zero_point B:shift b:low b:high""",
+    "sapmcu_packed_shallow_conv2d_s8_params": """
+        P:filter H:in_width H:in_channels H:out_width H:out_channels H:stride_width H:pad_left b:x_zero_point b:low
+        b:high""",
     "sapmcu_transpose_conv2d_s8_params": """
         P:filter P:bias P:multiplier P:shift H:in_width H:in_channels H:out_width H:out_channels H:kernel_height
         H:kernel_width H:stride_width H:pad_left b:x_zero_point b:y_zero_point b:low b:high""",

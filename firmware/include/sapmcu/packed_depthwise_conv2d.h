@@ -11,10 +11,10 @@
 extern "C" {
 #endif
 
-/* filter, for every four channels: their biases by 256; then column by column of the window, all by 256 as
- * int16: for each channel rows 0 and 1, row 2 of channels 0 and 2, row 2 of channels 1 and 3; factor and
- * offset of each channel; with shift > 0 negative of each. The last four channels are C - 4..C - 1, whatever
- * C is. */
+/* filter, for every four channels, with 2^n of each by which its sums are scaled, 8 <= n <= 16, and n = 8
+ * with shift > 0: their biases by 2^n; then column by column of the window, all by 2^(n-8) as int16: for each
+ * channel rows 0 and 1, row 2 of channels 0 and 2, row 2 of channels 1 and 3; factor and offset of each
+ * channel; with shift > 0 negative of each. The last four channels are C - 4..C - 1, whatever C is. */
 typedef struct {
     const int32_t *filter;
     uint16_t in_width, channels; /* 4 or more channels */
@@ -29,6 +29,24 @@ typedef struct {
 /* params: sapmcu_packed_depthwise_conv2d_s8_params. rows: [3], each in_width * channels bytes. y: out_width *
  * channels bytes. scratch is not used. */
 sapmcu_row_fn sapmcu_packed_depthwise_conv2d_row_s8;
+
+/* The same for a whole image, four channels at a time. geometry: window 3, stride 1 or 2, dilation 1. filter,
+ * for every two of four channels: their biases; then column by column of the window: for each channel rows 0
+ * and 1, for each rows 1 and 2; factor and offset of each. shift is 0. scratch: 4-byte aligned, 32 bytes for
+ * each of so many columns at a time as there is room for, 3 or more. y may be x, if these are all from the
+ * first window to the last, channels are a multiple of 4, pad_top isn't above 2 and y isn't wider or higher
+ * than x. */
+void sapmcu_packed_depthwise_conv2d_s8(const sapmcu_rows *geometry,
+                                       const sapmcu_packed_depthwise_conv2d_s8_params *params,
+                                       const int8_t *x, int8_t *y, void *scratch, uint32_t room);
+
+/* Columns that sapmcu_packed_depthwise_conv2d_small_s8 has room for on the stack. */
+#define SAPMCU_DEPTHWISE_SMALL_COLUMNS 16
+
+/* The same without scratch. */
+void sapmcu_packed_depthwise_conv2d_small_s8(const sapmcu_rows *geometry,
+                                             const sapmcu_packed_depthwise_conv2d_s8_params *params,
+                                             const int8_t *x, int8_t *y);
 
 #ifdef __cplusplus
 }

@@ -24,7 +24,7 @@ void sapmcu_packed_depthwise_conv2d_row_s8(const void *params, const int8_t *con
     const sapmcu_packed_depthwise_conv2d_s8_params *const p = params;
     const uint32_t channels = p->channels, stride = p->stride_width;
     const uint32_t most = (MAX_COLUMNS - KERNEL_WIDTH) / stride + 1;
-    const int32_t outside = (int32_t)((uint16_t)p->x_zero_point * 0x10001U);
+    const int32_t outside = (int32_t)((uint32_t)((uint8_t)p->x_zero_point << 8) * 0x10001U);
     int32_t columns[MAX_COLUMNS * SAPMCU_COLUMN_WORDS];
     int32_t first = -(int32_t)p->pad_left;
     sapmcu_packed_depthwise state;

@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from sapmcu.ir.graph import Array
 from sapmcu.lower.requantization import (
+    FRACTION_BITS,
     HIGH,
     LOW,
     MAX_SUM,
+    SUM_BITS,
     Channels,
     Sequence,
+    find_scaled_sequence,
     find_sequence,
     first_sums,
 )
@@ -51,6 +54,27 @@ def test_sums_around_every_step_give_tflms_numbers(one: Channels) -> None:
         near = first_sums(one)[0][:, None] + np.arange(-3, 4)
         sums = np.concatenate([near.ravel(), one.first + np.arange(4), one.last - np.arange(4), np.arange(-3, 4)])
         assert_equal(one, sequence, np.clip(sums, one.first[0], one.last[0]))
+
+
+@given(channels(MAX_SUM, st.integers(-20, 0)))
+def test_sums_that_a_kernel_scales_more_give_tflms_numbers(one: Channels) -> None:
+    """As the instructions compute them, from the sum by 2^bits."""
+    scaled = find_scaled_sequence(one)
+    if scaled is not None:
+        near = first_sums(one)[0][:, None] + np.arange(-3, 4)
+        sums = np.concatenate([near.ravel(), one.first + np.arange(4), one.last - np.arange(4), np.arange(-3, 4)])
+        sums = np.clip(sums, one.first[0], one.last[0])
+        given_sums = sums << scaled.bits
+        assert np.abs(given_sums).max() < 2**31 and scaled.factor.max() < 2**31
+        high = scaled.offset + ((given_sums * scaled.factor) >> 32)
+        assert np.abs(high).max() < 2**31
+        np.testing.assert_array_equal(np.clip(high >> FRACTION_BITS, LOW, HIGH), one.results(sums[None])[0])
+
+
+def test_a_scale_that_is_too_large_for_sums_by_256_has_a_sequence_for_larger_ones() -> None:
+    one = channel(2**30 + 2**28, -2, -128, -120_000, 20_000)
+    scaled = find_scaled_sequence(one)
+    assert scaled is not None and scaled.bits[0] > SUM_BITS
 
 
 @given(channels(2000, st.integers(-9, 0)))
