@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from sapmcu.cli.group import JSON, cli, command_line, progress
 from sapmcu.errors import UserError
@@ -54,6 +56,13 @@ BAUD = click.option("--baud", type=click.IntRange(min=1), help="Of --port. Defau
 TIMEOUT = click.option(
     "--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds one run may take there."
 )
+OF_BOARD = ("baud", "timeout")
+NOT_OF_BOARD = (
+    *("engine", "tflm", "link", "toolchain", "prefer"),  # what is flashed is built already
+    *("emulator", "wait_states", "profile", "speed_report"),  # what only an emulator has, and what only it counts
+)
+TYPED = ParameterSource.COMMANDLINE
+"""SAPMCU_TFLM in the environment may stay."""
 
 
 @cli.command()
@@ -117,9 +126,8 @@ def run(
     if speeds and not as_json:
         click.echo(f"\n{render_speeds(speeds)}")
     if done.outputs_equal is False:
-        raise UserError(
-            f"{project}: the outputs differ from those in testdata/", hint=f"sapmcu test {project} says where"
-        )
+        tested = shlex.join(("sapmcu", "test", str(project), *(() if port is None else ("--port", port.name))))
+        raise UserError(f"{project}: the outputs differ from those in testdata/", hint=f"{tested} says where")
 
 
 @cli.command()
@@ -197,15 +205,24 @@ def export(project: Path, kind: str, out: Path, force: bool) -> None:
 
 
 def _port(options: dict[str, Any]) -> SerialPort | None:
-    """The serial port of a board, if one is asked for."""
+    """The serial port of a board, if one is asked for. Raises: click.UsageError for options of the other case."""
     from sapmcu.on_board import SerialPort
 
     name, baud, timeout_s = options.pop("port"), options.pop("baud"), options.pop("timeout")
     if name is None:
+        if others := _typed(*OF_BOARD):
+            raise click.UsageError(f"{others} goes with --port only")
         return None
-    if options["emulator"] is not None:
-        raise click.UsageError("give either --emulator or --port")
+    if others := _typed(*NOT_OF_BOARD):
+        raise click.UsageError(f"--port runs the firmware that is flashed, on the board: leave out {others}")
     return SerialPort(name, baud, timeout_s)
+
+
+def _typed(*names: str) -> str:
+    """Those of the options that the user has typed, as "--link, --prefer"."""
+    context = click.get_current_context()
+    options = (one for one in context.command.params if one.name in names)
+    return ", ".join(one.opts[-1] for one in options if context.get_parameter_source(str(one.name)) is TYPED)
 
 
 def build_options(options: dict[str, Any]) -> dict[str, Any]:

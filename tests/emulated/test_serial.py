@@ -84,7 +84,7 @@ def test_the_command_line_takes_a_port(
     done = sapmcu(capsys, monkeypatch, "run", project, "--port", "/dev/ttyACM99")
     assert done.code == 3 and done.err.startswith("error: there is no port /dev/ttyACM99\n")
     done = sapmcu(capsys, monkeypatch, "test", project, "--port", "/dev/ttyACM99", "--emulator", "qemu")
-    assert done.code == 2 and "either --emulator or --port" in done.err
+    assert done.code == 2 and "--port runs the firmware that is flashed" in done.err
 
 
 def test_a_wrong_byte_on_the_board_names_the_op(

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the command line takes and says before anything is done."""
+
+from __future__ import annotations
+
+import pytest
+from command import sapmcu
+
+NOT_OF_BOARD = (
+    ("run", "--engine", "tflm"),
+    ("run", "--tflm", "lib"),
+    ("run", "--emulator", "qemu"),
+    ("run", "--link", "uart"),
+    ("run", "--toolchain", "gcc"),
+    ("run", "--prefer", "size"),
+    ("run", "--wait-states", "5"),
+    ("run", "--profile"),
+    ("run", "--speed-report"),
+    ("test", "--engine", "native"),
+    ("test", "--emulator", "qemu"),
+)
+
+
+@pytest.mark.parametrize("options", NOT_OF_BOARD, ids=" ".join)
+def test_options_that_a_board_can_not_follow_are_refused(
+    options: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, *others = options
+    ran = sapmcu(capsys, monkeypatch, command, "project", "--port", "/dev/ttyACM99", *others)
+    assert ran.code == 2 and f"leave out {others[0]}\n" in ran.err
+
+
+def test_all_of_them_are_named_at_once_but_not_the_environment(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAPMCU_TFLM", "lib")
+    port = ("run", "project", "--port", "/dev/ttyACM99")
+    assert "leave out --link, --prefer\n" in sapmcu(capsys, monkeypatch, *port, "--prefer=speed", "--link=uart").err
+    assert sapmcu(capsys, monkeypatch, *port).err.startswith("error: project/")  # there is none
+
+
+@pytest.mark.parametrize("options", [("--baud", "9600"), ("--timeout", "5")], ids=" ".join)
+def test_options_of_a_port_need_one(
+    options: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = sapmcu(capsys, monkeypatch, "test", "project", *options)
+    assert ran.code == 2 and f"{options[0]} goes with --port only" in ran.err
