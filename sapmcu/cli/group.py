@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -37,8 +38,8 @@ def cli() -> None:
 
 
 def command_line() -> str:
-    """The command line as a user would type it."""
-    return " ".join(["sapmcu", *sys.argv[1:]])
+    """The command line as a user would type it in a shell."""
+    return shlex.join(["sapmcu", *sys.argv[1:]])
 
 
 def progress(text: str) -> None:

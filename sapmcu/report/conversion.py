@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 from rich.console import RenderableType
@@ -27,8 +28,10 @@ def render_conversion(result: Conversion, *, width: int | None = None) -> str:
     parts += [Text(), op_table(memory), Text(), memory_facts(memory, result.fit)]
     parts += [facts(_native(result)), Text()]
     parts += [Text(f"warning: {warning}") for warning in result.warnings]
-    parts += [Text(f"wrote {len(result.files)} files to {result.out}/; sapmcu run {result.out} runs its firmware")]
-    return render(*parts, width=width)
+    run = shlex.join(("sapmcu", "run", str(result.out)))
+    wrote = f"wrote {len(result.files)} files to {result.out}/; {run} runs its firmware"
+    gap = "\n" if result.warnings else "\n\n"
+    return f"{render(*parts, width=width)}{gap}{wrote}"  # not wrapped: a command of two lines isn't one
 
 
 def _native(result: Conversion) -> list[tuple[str, str, str]]:

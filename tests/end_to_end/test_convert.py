@@ -104,6 +104,12 @@ def test_default_directory_is_model_and_board(run: Run, tmp_path: Path, monkeypa
     assert [path.name for path in tmp_path.iterdir()] == ["tflm_hello_world_int8-nucleo_h743zi2"]
 
 
+def test_what_to_type_next_can_be_pasted(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "dir with späces"
+    ran = run("convert", reference_model("tflm_hello_world_int8.tflite"), "--board", "stm32h7", "-o", out)
+    assert f"sapmcu run '{out}' runs its firmware" in ran.out
+
+
 def test_our_network_takes_the_samples_beside_it(run: Run, tmp_path: Path) -> None:
     """The job of `make demo`."""
     out = tmp_path / "out"

@@ -3,8 +3,13 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+
 import pytest
 from command import sapmcu
+
+from sapmcu.cli.group import command_line
 
 NOT_OF_BOARD = (
     ("run", "--engine", "tflm"),
@@ -45,3 +50,9 @@ def test_options_of_a_port_need_one(
 ) -> None:
     ran = sapmcu(capsys, monkeypatch, "test", "project", *options)
     assert ran.code == 2 and f"{options[0]} goes with --port only" in ran.err
+
+
+def test_the_recorded_command_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["convert", "my model.h5", "--board", "stm32h7", "-o", "it's $HOME"]
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/sapmcu", *arguments])
+    assert shlex.split(command_line()) == ["sapmcu", *arguments]
