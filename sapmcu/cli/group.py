@@ -21,19 +21,20 @@ def cli() -> None:
     """From a trained network to a tested Cortex-M firmware, in the least SRAM.
 
     \b
-    sapmcu convert model.h5 --board stm32h7     int8 model, memory report, firmware project
-    sapmcu memory model.tflite                  what the model needs, op by op
-    sapmcu build|run|test DIR                   its firmware: built, run and tested in an emulator
-    sapmcu export DIR --as cmake -o OUT         its model as a library: CMake, Zephyr, Arduino, PlatformIO
-    sapmcu bench model.tflite                   speed and memory, by engine and plan
-    sapmcu flash DIR                            writes it to the board; run|test DIR --port run it there
-    sapmcu monitor                              what the board prints
-    sapmcu detector DIR --anchors FILE          adds the decoder of boxes to a detector's firmware
-    sapmcu pool model.h5 --with sap --at NAME   other poolings in a Keras model
-    sapmcu doctor                               which tools are here, what is missing for what
-    sapmcu boards                               what boards sapmcu knows
-    sapmcu train RECIPE.toml                    train a network; compare: a grid of them
-    sapmcu prune model.keras --sram 65536       a smaller network: fewer channels
+    sapmcu convert model.h5 --board stm32h7    int8 model, report, firmware
+    sapmcu memory model.tflite                 what it needs, op by op
+    sapmcu build|run|test DIR                  the firmware, in an emulator
+    sapmcu export DIR --as cmake -o OUT        a library for another build system
+    sapmcu bench model.tflite                  speed and memory, engine by engine
+    sapmcu flash DIR                           onto the board
+    sapmcu run|test DIR --port PORT            there, instead of an emulator
+    sapmcu monitor                             what the board prints
+    sapmcu detector DIR --anchors FILE         adds the decoder of boxes
+    sapmcu pool model.h5 --with sap --at NAME  other poolings in a Keras model
+    sapmcu doctor                              which tools are here, and missing
+    sapmcu boards                              what boards sapmcu knows
+    sapmcu train|compare RECIPE.toml           train a network, or a grid of them
+    sapmcu prune model.keras --sram 65536      fewer channels in a Keras model
     """
 
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 from command import sapmcu
 
-from sapmcu.cli.group import command_line
+from sapmcu.cli.group import cli, command_line
 
 NOT_OF_BOARD = (
     ("run", "--engine", "tflm"),
@@ -56,3 +56,12 @@ def test_the_recorded_command_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> 
     arguments = ["convert", "my model.h5", "--board", "stm32h7", "-o", "it's $HOME"]
     monkeypatch.setattr(sys, "argv", ["/usr/bin/sapmcu", *arguments])
     assert shlex.split(command_line()) == ["sapmcu", *arguments]
+
+
+@pytest.mark.parametrize("command", ["", *cli.commands])
+def test_help_fits_into_80_columns(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = sapmcu(capsys, monkeypatch, *filter(None, [command]), "--help")
+    assert ran.code == 0 and max(map(len, ran.out.splitlines())) <= 80
