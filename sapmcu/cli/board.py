@@ -17,7 +17,8 @@ from sapmcu.cli.model import BOARD_HELP
 @cli.command()
 @PROJECT
 @click.option(
-    "--method", help="One of the board's: pyocd, openocd, stlink, jlink, uf2, dfu. Default: the first at hand."
+    "--method",
+    help="One of the board's: pyocd, openocd, stlink, jlink, dfu, bossac, uf2. Default: the first at hand.",
 )
 @click.option(
     "--probe", metavar="ID", help="Serial number of the debugger, or its beginning; for uf2 the drive's path."

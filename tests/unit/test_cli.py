@@ -10,6 +10,8 @@ import pytest
 from command import sapmcu
 
 from sapmcu.cli.group import cli, command_line
+from sapmcu.flash.flash import UF2
+from sapmcu.flash.table import METHODS
 
 NOT_OF_BOARD = (
     ("run", "--engine", "tflm"),
@@ -65,3 +67,10 @@ def test_help_fits_into_80_columns(
     monkeypatch.setenv("COLUMNS", "80")
     ran = sapmcu(capsys, monkeypatch, *filter(None, [command]), "--help")
     assert ran.code == 0 and max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_help_names_each_method_of_flashing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = " ".join(sapmcu(capsys, monkeypatch, "flash", "--help").out.split())
+    assert f"One of the board's: {', '.join((*METHODS, UF2))}. " in text
