@@ -134,6 +134,8 @@ def _why_not(port: str, baud: int, error: Exception) -> ToolError:
     """Why a port didn't open, and what to do."""
     number, text = _number(error), str(error)
     path = Path(port)
+    if isinstance(error, OverflowError):
+        return ToolError(f"no serial port takes {baud:,} baud", hint="--baud says another rate, most times 115200")
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "FileNotFoundError" in text:
         there = describe_ports()
         hint = "the ports above are there; --port takes one" if there else "no port is there; connect the board by USB"
@@ -147,7 +149,10 @@ def _why_not(port: str, baud: int, error: Exception) -> ToolError:
         by = f" by {' and '.join(users)}" if users else " by another program"
         return ToolError(f"{port} is in use{by}", hint="end it: a serial monitor, a debugger's console, ModemManager")
     if number in (errno.ENOTTY, errno.EINVAL, errno.EISDIR) or type(error).__module__ == "termios":
-        return ToolError(f"{port} is no serial port that takes {baud:,} baud", hint="--port takes one as /dev/ttyACM0")
+        return ToolError(
+            f"{port} is no serial port that takes {baud:,} baud",
+            hint="--port takes one as /dev/ttyACM0, --baud its rate",
+        )
     return ToolError(f"{port} can't be opened: {os.strerror(number) if number else text}", hint="--port says which one")
 
 

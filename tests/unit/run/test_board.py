@@ -325,6 +325,13 @@ def test_what_is_no_serial_port_is_refused(tmp_path: Path, kind: str) -> None:
         SerialStream(str(path), BAUD)
 
 
+@pytest.mark.parametrize("baud", [1 << 31, 99_999_999_999])
+def test_a_rate_beyond_all_ports_is_blamed_and_not_the_port(terminal: Terminal, baud: int) -> None:
+    with pytest.raises(ToolError, match=f"no serial port takes {baud:,} baud") as caught:
+        SerialStream(terminal.name, baud)
+    assert "--baud" in (caught.value.hint or "")
+
+
 def test_a_lost_device_error_is_one_of_a_tool(terminal: Terminal) -> None:
     stream = SerialStream(terminal.name, BAUD)
     terminal.unplug()
