@@ -11,6 +11,7 @@ import numpy as np
 from sapmcu import __version__
 from sapmcu.build.project import load_project, model_name
 from sapmcu.emit.detector import emit_detector
+from sapmcu.emit.directory import write_files
 from sapmcu.emit.origin import Origin
 from sapmcu.errors import UserError
 from sapmcu.frontends.tflite import load_tflite
@@ -34,8 +35,7 @@ def add_detector(project: Path, anchors: Path, options: DecoderOptions, command:
     files = emit_detector(replace(graph, name=name), _load_anchors(anchors), options, Origin(__version__, command))
     more = [one for one in files if one.endswith(".c") and one not in before.sources]
     files[FILE_NAMES[Engine.NATIVE]] = replace(before, sources=(*before.sources, *more)).to_json()
-    for path, data in files.items():
-        (firmware / path).write_bytes(data)
+    write_files(firmware, files)
     return [firmware / path for path in files]
 
 

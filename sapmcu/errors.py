@@ -45,3 +45,9 @@ class ToolError(UserError):
         super().__init__(message, hint=hint, details=details)
         self.command = command
         self.returncode = returncode
+
+    def rename(self, old: str, new: str) -> None:
+        """Say another path, where a file of the tool's has been moved."""
+        self.hint = None if self.hint is None else self.hint.replace(old, new)
+        self.details = tuple(line.replace(old, new) for line in self.details)
+        self.command = None if self.command is None else self.command.replace(old, new)

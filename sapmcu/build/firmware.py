@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
+from sapmcu.build.aside import built_aside
 from sapmcu.build.image import binary, image_parts, intel_hex
 from sapmcu.build.project import load_project
 from sapmcu.build.sizes import frames, measure
@@ -19,6 +19,8 @@ from sapmcu.errors import UserError
 from sapmcu.ir.build import Build, Engine, Prefer
 from sapmcu.ir.firmware import FirmwareProject
 
+ELF, MAP, LOG = "firmware.elf", "firmware.map", "build.log"
+
 
 def build_firmware(
     project_dir: Path,
@@ -28,7 +30,8 @@ def build_firmware(
     target: str = "board",
     tflm: Path | None = None,
 ) -> Build:
-    """Build project_dir/firmware for one of its targets into project_dir/build/ENGINE-TOOLCHAIN[-TARGET]/.
+    """Build project_dir/firmware for one of its targets into project_dir/build/ENGINE-TOOLCHAIN[-TARGET]/,
+    which is as it was until all is there.
 
     tflm: a directory with TensorFlow Lite Micro, whose engine it then is. Same input, same ELF bytes, wherever the
     directory lies. Raises: UserError, ToolError.
@@ -44,27 +47,28 @@ def build_firmware(
     compiler = _toolchain(toolchain, project, tflm)
     suffix = "" if target == "board" else f"-{target}"
     out = firmware.parent / "build" / f"{engine}-{compiler.name}{suffix}"
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    elf = out / "firmware.elf"
-    log, objects = _compile_and_link(firmware, project, target, compiler, prefer, elf)
-    build_log = out / "build.log"
-    build_log.write_text(log)
-    model_objects = [path for source, path in objects.items() if source in project.model_sources]
-    sizes = measure(elf, model_objects)
-    found = frames(elf, list(objects.values()), sizes.symbols)
+    with built_aside(out, (MAP, LOG), ELF) as directory:
+        elf = directory / ELF
+        log, objects = _compile_and_link(firmware, project, target, compiler, prefer, elf)
+        (directory / LOG).write_text(log)
+        write_images(elf)
+        model_objects = [path for source, path in objects.items() if source in project.model_sources]
+        sizes = measure(elf, model_objects)
+        found = frames(elf, list(objects.values()), sizes.symbols)
+        worst = worst_stack_bytes(elf, list(objects.values()), model_objects, found)
     return Build(
         engine=engine,
         target=target,
         toolchain=compiler.name,
         prefer=prefer,
-        elf=elf,
-        **write_images(elf),
-        map=elf.with_suffix(".map"),
-        log=build_log,
+        elf=out / ELF,
+        bin=out / "firmware.bin",
+        hex=out / "firmware.hex",
+        map=out / MAP,
+        log=out / LOG,
         sizes=sizes,
         frames=found,
-        worst_stack_bytes=worst_stack_bytes(elf, list(objects.values()), model_objects, found),
+        worst_stack_bytes=worst,
     )
 
 
@@ -89,12 +93,10 @@ def _compile_and_link(
     return log, dict(zip(sources, objects, strict=True))
 
 
-def write_images(elf: Path) -> dict[str, Path]:
-    """Write firmware.bin and firmware.hex beside an ELF file; returns their paths by suffix."""
+def write_images(elf: Path) -> None:
+    """Write a .bin and a .hex file beside an ELF file."""
     parts = image_parts(elf)
     with elf.open("rb") as file:
         entry = ELFFile(file).header["e_entry"]
-    paths = {suffix: elf.with_suffix(f".{suffix}") for suffix in ("bin", "hex")}
-    paths["bin"].write_bytes(binary(parts))
-    paths["hex"].write_text(intel_hex(parts, entry))
-    return paths
+    elf.with_suffix(".bin").write_bytes(binary(parts))
+    elf.with_suffix(".hex").write_text(intel_hex(parts, entry))

@@ -39,15 +39,16 @@ def bench(
     """Compare the speed and memory of each MODEL by engine and plan, one inference in an emulator each."""
     from sapmcu.bench import BenchOptions
     from sapmcu.bench import bench as run_bench
+    from sapmcu.emit.directory import write_files
     from sapmcu.report.bench import bench_json, bench_markdown, check_plot, plot_bench, render_bench
     from sapmcu.report.json import json_text
 
     if plot is not None:
         check_plot(plot)
     done = run_bench(BenchOptions(models, boards, tflm, toolchain), progress)
-    if plot is not None:
-        plot.write_bytes(plot_bench(done.rows, plot.suffix))
     if as_json:
         click.echo(json_text(bench_json(done)))
     else:
         click.echo(bench_markdown(done.rows) if markdown else render_bench(done))
+    if plot is not None:
+        write_files(plot.absolute().parent, {plot.name: plot_bench(done.rows, plot.suffix)})

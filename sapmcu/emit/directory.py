@@ -51,8 +51,8 @@ def write_directory(target: Path, files: Mapping[str, bytes], *, force: bool, ma
             path = staging / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        staging.chmod(0o777 & ~_umask())
-        _replace(staging, target)
+        let_others_read(staging)
+        replace_directory(staging, target)
     except OSError as error:
         raise UserError(
             f"{target} can't be written: {error.strerror or error}", hint="choose another with -o, or free some space"
@@ -70,7 +70,7 @@ def _missing_parents(target: Path) -> list[Path]:
     return [parent for parent in target.parents if not parent.exists()]
 
 
-def _replace(staging: Path, target: Path) -> None:
+def replace_directory(staging: Path, target: Path) -> None:
     """Put staging in target's place; the old one goes only when the new one stands."""
     if not target.exists():
         staging.rename(target)
@@ -86,7 +86,31 @@ def _replace(staging: Path, target: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _umask() -> int:
+def let_others_read(directory: Path) -> None:
+    """Whom the umask lets: a temporary directory is the user's alone."""
     mask = os.umask(0)
     os.umask(mask)
-    return mask
+    directory.chmod(0o777 & ~mask)
+
+
+def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Put files (name -> bytes) into a directory that stands: all are written aside before the first is replaced.
+
+    Raises: UserError.
+    """
+    staging: Path | None = None
+    try:
+        staging = Path(tempfile.mkdtemp(prefix=".sapmcu.", dir=directory))
+        for number, data in enumerate(files.values()):
+            (staging / str(number)).write_bytes(data)
+        for number, name in enumerate(files):
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            (staging / str(number)).replace(directory / name)
+    except OSError as error:
+        raise UserError(
+            f"{directory} can't be written: {error.strerror or error}",
+            hint="free some space, or copy it to where it can be written",
+        ) from error
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sapmcu.boards.board import Board
 from sapmcu.build.image import image_parts
+from sapmcu.emit.directory import write_files
 from sapmcu.errors import ToolError, UserError
 from sapmcu.flash.job import Job
 from sapmcu.flash.uf2 import FAMILIES, uf2
@@ -34,7 +35,7 @@ def write_uf2(job: Job) -> Path:
             hint="convert again with a sapmcu that knows this chip's boot code",
         )
     path = job.elf.with_suffix(".uf2")
-    path.write_bytes(uf2(image_parts(job.elf), family))
+    write_files(path.parent, {path.name: uf2(image_parts(job.elf), family)})
     return path
 
 

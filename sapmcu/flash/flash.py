@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sapmcu.boards.board import Board, FlashMethod, load_board
 from sapmcu.build.project import load_project
+from sapmcu.emit.directory import write_files
 from sapmcu.emulation import build_project
 from sapmcu.errors import ToolError, UserError
 from sapmcu.flash import drive
@@ -182,7 +183,7 @@ def _choice(error: ToolError, probes: tuple[Probe, ...]) -> ToolError:
 def _write_files(steps: tuple[Step, ...]) -> None:
     for step in steps:
         for path, text in step.files.items():
-            path.write_text(text, encoding="utf-8")
+            write_files(path.parent, {path.name: text.encode()})
         if step.equal is not None:
             step.equal[1].unlink(missing_ok=True)
 

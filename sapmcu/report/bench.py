@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -81,6 +82,8 @@ def check_plot(path: Path) -> None:
     """Before anything is measured. Raises: UserError, ToolError."""
     if path.suffix not in SUFFIXES:
         raise UserError(f"a plot is a .png or .svg file, not {path.name}", hint="--plot bench.svg")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK) or path.is_dir():
+        raise UserError(f"{path} can't be written", hint="choose another with --plot")
     try:
         import matplotlib  # noqa: F401
     except ImportError:

@@ -28,38 +28,53 @@ REQUESTS = (
     encode_request(Command.RUN, 2, bytes(4))[:7],
     encode_request(Command.WRITE_INPUT, 3, bytes(8) + X),
     encode_request(Command.RUN, 4, b"\xff\xff\xff\xff"),
+    encode_request(Command.READ_COUNTERS, 7),
     encode_request(Command.READ_OUTPUT, 5, bytes(8) + BYTES.to_bytes(4, "little")),
     encode_request(Command.READ_BOARD, 6),
 )
+CYCLES, BLOCK = 1, 32
+"""SAPMCU_COUNTER_CYCLES; instructions of a block, which the model of the counter counts as one."""
 CYCLES_AN_INSTRUCTION = 2
 """Of loads and taken branches, the most of them. Flash has wait states where the clock leaves more cycles a byte."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """replies: to REQUESTS. longest_byte: instructions from taking a byte to asking for the next, the most of all."""
+    """replies: to REQUESTS. longest_byte: instructions from taking a byte to asking for the next, the most of all.
+    instructions: of the run."""
 
     peripherals: Peripherals
     replies: list[Reply]
     longest_byte: int
+    instructions: int
 
 
-def serve(directory: Path, board: Board, prepare: Callable[[Peripherals], None] = lambda _: None) -> Served:
-    """Run the firmware for the board's UART until it has answered all requests. prepare: the models, before reset."""
+def serve(
+    directory: Path,
+    board: Board,
+    prepare: Callable[[Peripherals], None] = lambda _: None,
+    dwt: str = "CountingMachine",
+) -> Served:
+    """Run the firmware for the board's UART until it has answered all requests. prepare: the models, before reset.
+
+    dwt: which of dwt_model.py.
+    """
+    import dwt_model
+
     from sapmcu.run.elf import load_program
-    from sapmcu.run.unicorn_machine import Machine
 
     write_native_project(directory, board)
     elf = build_firmware(directory, "gcc", target="uart").elf
     project = load_project(directory / "firmware")
-    machine = Machine(
+    runs: list[int] = []
+    machine = getattr(dwt_model, dwt)(
         load_program(elf),
         project.unicorn_cpu or "",
         project.targets["uart"].memory,
         receive=lambda _: b"",
         send=lambda _: None,
         console=lambda _: None,
-        on_invoke=lambda _: None,
+        on_invoke=lambda run: runs.append(run.instructions),
         is_obliging=False,
     )
     peripherals = Peripherals(board, machine.uc, machine.uc.emu_stop)
@@ -69,7 +84,7 @@ def serve(directory: Path, board: Board, prepare: Callable[[Peripherals], None] 
     meter.attach(machine.uc)
     machine.run()
     replies = list(FrameReader().feed(bytes(peripherals.uart.sent)))
-    return Served(peripherals, replies, meter.longest)
+    return Served(peripherals, replies, meter.longest, runs[-1])
 
 
 class Meter:
@@ -123,7 +138,7 @@ def test_a_board_serves_through_its_uart(served: Served) -> None:
     assert abs(peripherals.clocks.uart_hz() / uart.divider() / 115_200 - 1) < 0.025
     right = [reply.sequence for reply in served.replies if reply.status == Status.OK]
     wrong = [reply.status for reply in served.replies if reply.status != Status.OK]
-    assert right == [1, 3, 4, 5, 6] and wrong == [Status.BAD_FRAME, Status.BAD_FRAME]
+    assert right == [1, 3, 4, 7, 5, 6] and wrong == [Status.BAD_FRAME, Status.BAD_FRAME]
     assert served.replies[-2].payload == added(X, 8)
 
 
@@ -138,6 +153,26 @@ def test_the_core_runs_at_what_the_boards_file_says(served: Served) -> None:
     assert board_state(served)[1:] == (0,) * 11
     if board.choice is ClockChoice.FAST:
         assert board.clock.fast is not None and clocks.uart_hz() == board.clock.fast.uart_hz
+
+
+def counted(served: Served) -> tuple[int, int]:
+    """(kind of the counter, what it says of the run)."""
+    _, kind, count, *_ = struct.unpack("<7I", served.replies[-3].payload)
+    return kind, count
+
+
+def test_the_cycle_counter_of_the_core_counts_the_run(served: Served) -> None:
+    kind, count = counted(served)
+    if served.peripherals.board.core.startswith("cortex-m0"):  # it has SysTick, which doesn't count here
+        assert kind == 0
+    else:
+        assert kind == CYCLES
+        assert abs(count - served.instructions) <= BLOCK
+
+
+@pytest.mark.parametrize(("dwt", "kind"), [("LockedMachine", CYCLES), ("CounterlessMachine", 0)])
+def test_a_cycle_counter_is_unlocked_where_there_is_one(tmp_path: Path, dwt: str, kind: int) -> None:
+    assert counted(serve(tmp_path, load_board("stm32h7"), dwt=dwt))[0] == kind
 
 
 def test_a_byte_is_dealt_with_before_the_next_arrives(served: Served) -> None:
