@@ -19,6 +19,7 @@ from sapmcu.boards.board import (
 )
 from sapmcu.boards.clock import NO_RESET_FLAGS, parse_clock, parse_reset
 from sapmcu.boards.core import CORES, Core, Fpu
+from sapmcu.boards.flash_methods import flash_violations
 from sapmcu.boards.parse_uart import parse_uart
 from sapmcu.boards.steps import parse_steps
 from sapmcu.errors import UserError
@@ -162,7 +163,12 @@ def _emulator(reader: TableReader, core: Core) -> Emulator:
 def _flash_methods(reader: TableReader) -> tuple[FlashMethod, ...]:
     if not reader.has("flash"):
         return ()
-    return tuple(FlashMethod(tool, table.scalars()) for tool, table in reader.named_tables("flash"))
+    methods = []
+    for tool, table in reader.named_tables("flash"):
+        methods.append(FlashMethod(tool, table.scalars()))
+        for key, what in flash_violations(tool, methods[-1].arguments):
+            table.complain(key, what)
+    return tuple(methods)
 
 
 def _sources(reader: TableReader) -> tuple[Source, ...]:

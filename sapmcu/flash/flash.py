@@ -18,7 +18,7 @@ from sapmcu.flash import drive
 from sapmcu.flash.failures import Kind, explain, failure
 from sapmcu.flash.job import Job, image_range
 from sapmcu.flash.method import Method, Probe, Step
-from sapmcu.flash.table import METHODS
+from sapmcu.flash.table import method_of
 from sapmcu.flash.tool import find_tool, require_tool, run_command
 from sapmcu.ir.build import Engine, Link, Prefer
 
@@ -66,8 +66,10 @@ def flash_project(project_dir: Path, options: FlashOptions, progress: Callable[[
     ).build
     base, size_bytes = image_range(built.elf, board)
     job = Job(board, built.elf, built.bin, built.hex, base, size_bytes, chosen.arguments, options.probe)
-    flash = flash_uf2 if chosen.tool == UF2 else flash_by_tool
-    commands, is_verified = flash(chosen.tool, job, options, progress)
+    if chosen.tool == UF2:
+        commands, is_verified = flash_uf2(job, options, progress)
+    else:
+        commands, is_verified = flash_by_tool(method_of(chosen), job, options, progress)
     return Flashed(board.name, chosen.tool, commands, built.elf, size_bytes, options.is_dry, is_verified)
 
 
@@ -97,9 +99,7 @@ def choose_method(board: Board, wanted: str | None, *, needs_tool: bool = True) 
 
     needs_tool: else the board's first where no tool is there.
     """
-    known = [one for one in board.flash_methods if one.tool == UF2 or one.tool in METHODS]
-    if wanted is not None:
-        known = [one for one in known if one.tool == wanted]
+    known = [one for one in board.flash_methods if wanted in (None, one.tool)]
     if not known:
         names = ", ".join(one.tool for one in board.flash_methods) or "none"
         how = f"by {wanted}" if wanted else "at all"
@@ -111,10 +111,10 @@ def choose_method(board: Board, wanted: str | None, *, needs_tool: bool = True) 
     if chosen is None and not needs_tool:
         chosen = known[0]
     if chosen is None:
-        error = ToolError(f"no tool that flashes {board.name} is installed", hint=METHODS[known[0].tool].tool.get)
-        error.details = tuple(f"{METHODS[one.tool].tool.name}: {METHODS[one.tool].tool.get}" for one in known)
+        error = ToolError(f"no tool that flashes {board.name} is installed", hint=method_of(known[0]).tool.get)
+        error.details = tuple(f"{tool.name}: {tool.get}" for tool in (method_of(one).tool for one in known))
         raise error
-    keys = drive.KEYS if chosen.tool == UF2 else METHODS[chosen.tool].keys
+    keys = drive.KEYS if chosen.tool == UF2 else method_of(chosen).keys
     missing = [f"flash.{chosen.tool}.{key}" for key in keys if key not in chosen.arguments]
     if missing:
         raise UserError(f"the file of board {board.name} lacks {', '.join(missing)}", hint="CONTRIBUTING.md says more")
@@ -122,10 +122,10 @@ def choose_method(board: Board, wanted: str | None, *, needs_tool: bool = True) 
 
 
 def _is_ready(method: FlashMethod) -> bool:
-    return method.tool == UF2 or find_tool(METHODS[method.tool].tool) is not None
+    return method.tool == UF2 or find_tool(method_of(method).tool) is not None
 
 
-def flash_uf2(_: str, job: Job, options: FlashOptions, progress: Callable[[str], None]) -> tuple[tuple[str, ...], bool]:
+def flash_uf2(job: Job, options: FlashOptions, progress: Callable[[str], None]) -> tuple[tuple[str, ...], bool]:
     image = drive.write_uf2(job)
     if options.is_dry:
         where = options.probe or f"the drive {job.text('volume')}"
@@ -137,9 +137,8 @@ def flash_uf2(_: str, job: Job, options: FlashOptions, progress: Callable[[str],
 
 
 def flash_by_tool(
-    name: str, job: Job, options: FlashOptions, progress: Callable[[str], None]
+    method: Method, job: Job, options: FlashOptions, progress: Callable[[str], None]
 ) -> tuple[tuple[str, ...], bool]:
-    method = METHODS[name]
     if options.is_dry:
         path = find_tool(method.tool) or Path(method.tool.name)
         steps = method.steps(job)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sapmcu.boards.board import Board
-from sapmcu.errors import UserError
+from sapmcu.errors import ToolError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Job:
 
 
 def image_range(elf: Path, board: Board) -> tuple[int, int]:
-    """(base, bytes) of the image, which lies in the board's flash. Raises: UserError."""
+    """(base, bytes) of the image, which lies in the board's flash. Raises: ToolError."""
     from sapmcu.build.image import image_parts
 
     parts = image_parts(elf)
@@ -43,12 +43,12 @@ def image_range(elf: Path, board: Board) -> tuple[int, int]:
     end = max(address + len(data) for address, data in parts)
     flash = board.region(board.defaults.code)
     if base < flash.base or base >= flash.end:
-        raise UserError(
+        raise ToolError(
             f"{elf} is for memory at {base:#010x}; the {flash.name} of {board.name} is at {flash.base:#010x}",
             hint=f"convert for --board {board.name}",
         )
     if end > flash.end:
-        raise UserError(
+        raise ToolError(
             f"{elf} ends {end - flash.end:,} bytes behind the {flash.name} of {board.name}, {flash.size_bytes:,} bytes",
             hint="--prefer size makes smaller code; `sapmcu memory MODEL` says what boards have room",
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The methods by the name that board files give them. Another one is a row here, and `[flash.NAME]` in a board file.
+"""The methods by the name that board files give them. Others are command lines in a board file: own.py.
 
 Patterns are what the tools say. Sources: OpenOCD src/jtag, src/flash and tcl; stlink src/stlink-lib; pyOCD; dfu-util
 src; SEGGER's knowledge base, "J-Link Commander"; BOSSA's help.
@@ -13,11 +13,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from sapmcu.boards.board import FlashMethod
 from sapmcu.errors import UserError
 from sapmcu.flash.boot_loader import start_boot_loader
 from sapmcu.flash.failures import Kind, Pattern
 from sapmcu.flash.job import Job
 from sapmcu.flash.method import Method, Probe, Step
+from sapmcu.flash.own import own_method
 from sapmcu.flash.probes import CMSIS_DAP, J_LINK, ST_LINK, usb_probes
 from sapmcu.flash.tool import Tool, run_command
 
@@ -227,6 +229,11 @@ METHODS: Mapping[str, Method] = {
     "bossac": BOSSAC,
 }
 """UF2 needs no tool: sapmcu/flash/drive.py."""
+
+
+def method_of(chosen: FlashMethod) -> Method:
+    """Of any but UF2."""
+    return METHODS.get(chosen.tool) or own_method(chosen.tool, chosen.arguments)
 
 
 def flash_tools() -> tuple[Tool, ...]:

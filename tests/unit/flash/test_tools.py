@@ -58,7 +58,7 @@ def job(directory: Path, method: str, probe: str | None = None) -> Job:
 
 def flash(directory: Path, method: str, probe: str | None = None, **options: object) -> tuple[tuple[str, ...], bool]:
     chosen = FlashOptions(method, probe, **options)  # type: ignore[arg-type]
-    return flash_by_tool(method, job(directory, method, probe), chosen, lambda _: None)
+    return flash_by_tool(METHODS[method], job(directory, method, probe), chosen, lambda _: None)
 
 
 def good_version(tools: FakeTools, method: str) -> None:

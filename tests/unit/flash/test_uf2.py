@@ -114,7 +114,7 @@ def test_an_image_is_copied_to_the_drive_and_the_board_starts(tmp_path: Path, el
     wanted = job(elf, drive)
     image = write_uf2(wanted)
     board = boot_when_written(drive, image.stat().st_size)
-    (line,), is_verified = flash_uf2("uf2", wanted, FlashOptions(limit_s=10), lambda _: None)
+    (line,), is_verified = flash_uf2(wanted, FlashOptions(limit_s=10), lambda _: None)
     board.join()
     assert line == f"cp {image} {drive}" and not is_verified
     assert (drive / "firmware.uf2").read_bytes() == image.read_bytes()
@@ -124,7 +124,7 @@ def test_an_image_is_copied_to_the_drive_and_the_board_starts(tmp_path: Path, el
 @pytest.mark.needs("arm-none-eabi-gcc")
 def test_a_dry_run_copies_nothing(tmp_path: Path, elf: Path) -> None:
     drive = make_drive(tmp_path / "RPI-RP2")
-    lines, _ = flash_uf2("uf2", job(elf, drive), FlashOptions(is_dry=True, probe=str(drive)), lambda _: None)
+    lines, _ = flash_uf2(job(elf, drive), FlashOptions(is_dry=True, probe=str(drive)), lambda _: None)
     assert lines == (f"cp {elf.with_suffix('.uf2')} {drive}",)
     assert [path.name for path in drive.iterdir()] == ["INFO_UF2.TXT"]
 
@@ -199,9 +199,9 @@ def test_an_image_for_other_memory_or_too_large_is_refused(elf: Path) -> None:
     base, size_bytes = image_range(elf, board)
     flash = board.region("flash")
     assert flash.base <= base < base + size_bytes <= flash.end
-    with pytest.raises(UserError, match="the flash of nucleo_f446re is at 0x08000000"):
+    with pytest.raises(ToolError, match="the flash of nucleo_f446re is at 0x08000000"):
         image_range(elf, load_board("nucleo_f446re"))
     small = replace(flash, size_bytes=base - flash.base + size_bytes - 10)
     memory = tuple(small if one.name == "flash" else one for one in board.memory)
-    with pytest.raises(UserError, match="ends 10 bytes behind the flash of rpi_pico"):
+    with pytest.raises(ToolError, match="ends 10 bytes behind the flash of rpi_pico"):
         image_range(elf, replace(board, memory=memory))
