@@ -151,8 +151,8 @@ class FirstFit:
         self.alone: list[list[int]] = []
         self.pairs: list[list[tuple[int, int, int]]] = []
         columns = _Columns(blocks)
-        for block in blocks:
-            alone, pairs = columns.meeting(block)
+        for index in range(len(blocks)):
+            alone, pairs = columns.meeting(index)
             self.alone.append(alone)
             self.pairs.append(pairs)
         self.order: list[int] = []
@@ -189,12 +189,21 @@ class FirstFit:
     def lowest(self, index: int) -> int:
         """The lowest free offset for a block."""
         offsets, ends, size, alignment = self.offsets, self.ends, self.sizes[index], self.alignments[index]
-        taken = [(offsets[other] - size, ends[other]) for other in self.alone[index] if ends[other]]
+        alone = [other for other in self.alone[index] if ends[other]]
+        lowest = 0
+        if not self.pairs[index]:  # the same in less time
+            alone.sort(key=offsets.__getitem__)
+            for other in alone:
+                if offsets[other] - size >= lowest:
+                    break
+                if ends[other] > lowest:
+                    lowest = -(-ends[other] // alignment) * alignment
+            return lowest
+        taken = [(offsets[other] - size, ends[other]) for other in alone]
         for other, low, high in self.pairs[index]:
             if ends[other]:
                 taken.append((offsets[other] + low, offsets[other] + high))
         taken.sort()
-        lowest = 0
         for low, high in taken:
             if low >= lowest:
                 break
@@ -204,30 +213,31 @@ class FirstFit:
 
 
 class _Columns:
-    """The parts of all blocks, as columns."""
+    """The parts of all blocks, as columns; is_only: of a block of one part."""
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         self.blocks = blocks
         parts = [(index, part) for index, block in enumerate(blocks) for part in block.parts]
-        self.owners = [index for index, _ in parts]
         self.parts = [part for _, part in parts]
+        self.owners = np.array([index for index, _ in parts])
+        self.is_only = np.array([len(blocks[index].parts) == 1 for index, _ in parts])
         self.first = np.array([part.first for part in self.parts])
         self.last = np.array([part.last for part in self.parts])
 
-    def meeting(self, block: Block) -> tuple[list[int], list[tuple[int, int, int]]]:
+    def meeting(self, index: int) -> tuple[list[int], list[tuple[int, int, int]]]:
         """Of FirstFit, alone and pairs of one block."""
         alone: list[int] = []
         intervals: dict[int, list[tuple[int, int]]] = {}
+        block = self.blocks[index]
         for part in block.parts:
-            for number in np.flatnonzero((self.first <= part.last) & (self.last >= part.first)).tolist():
-                other, its = self.owners[number], self.parts[number]
-                if self.blocks[other] is block:
-                    continue
-                if len(block.parts) == 1 == len(self.blocks[other].parts):
-                    alone.append(other)
-                else:
-                    between = (its.offset_bytes - part.end, its.end - part.offset_bytes)
-                    intervals.setdefault(other, []).append(between)
+            beside = (self.first <= part.last) & (self.last >= part.first) & (self.owners != index)
+            if len(block.parts) == 1:
+                alone = self.owners[beside & self.is_only].tolist()
+                beside &= ~self.is_only
+            for number in np.flatnonzero(beside).tolist():
+                its = self.parts[number]
+                between = (its.offset_bytes - part.end, its.end - part.offset_bytes)
+                intervals.setdefault(int(self.owners[number]), []).append(between)
         pairs = [(other, low, high) for other, found in intervals.items() for low, high in _merged(found)]
         return alone, pairs
 

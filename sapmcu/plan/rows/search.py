@@ -53,9 +53,10 @@ def choices(source: Source, items: tuple[Item, ...], extra_macs: int, sram_limit
             path = wider.cheapest(int(sram_limit * share), left)
             if path is not None:
                 yield wider.expanded(path)
-    yield wider.lowest(left)
-    if sram_limit is None:
-        yield search.plain()
+    lowest, plain = wider.lowest(left), search.plain()
+    yield lowest
+    if sram_limit is None and lowest != plain:
+        yield plain
 
 
 def front_choices(source: Source, items: tuple[Item, ...], limits: Sequence[int]) -> Iterator[Choice]:
@@ -73,7 +74,7 @@ def front_choices(source: Source, items: tuple[Item, ...], limits: Sequence[int]
         choice = wider.lowest(left)
         if choice != before:
             yield choice
-        if before is None:
+        if before is None and choice != search.plain():
             yield search.plain()
         before = choice
 
