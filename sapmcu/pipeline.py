@@ -39,7 +39,7 @@ from sapmcu.ir.tflite import op_code
 from sapmcu.ir.twins import Twins
 from sapmcu.lower import lower_ops, order_graph
 from sapmcu.native_sram import NativeWish, native_arena, plan_native
-from sapmcu.passes import NATIVE_PASSES, PASSES, Pass
+from sapmcu.passes import NATIVE_PASSES, PASSES, SRAM_PASSES, Pass
 from sapmcu.passes.input_layout import channels_last_inputs
 from sapmcu.passes.int8_interface import int8_interface
 from sapmcu.plan.maps import native_map, tflm_map
@@ -106,14 +106,14 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     as_read = read_tflite(int8, source.path.stem, str(source.path), is_quantized_here=quantized is not None)
     check_full_int8(as_read, source)
     laid_out, perms = lay_out(as_read, InputLayout(options.input_layout), progress)
-    in_file_order, rewrites = rewrite(laid_out, options.dump_ir)
+    optimize, extra = Optimize(options.optimize), options.max_extra_macs
+    in_file_order, rewrites = rewrite(laid_out, options.dump_ir, optimize)
     graph, is_order_best = order_graph(in_file_order)
     dump(graph, options.dump_ir, f"{len(rewrites) + 1}-order")
     native, native_rewrites, is_order_best = native_graph(graph, is_order_best=is_order_best)
     int8_samples = None if samples is None else samples.transposed(perms)
     inputs = make_inputs(graph, quantized_samples(graph, int8_samples), VECTORS)
     target = target_for(Kernels(options.kernels), dsp=board.dsp, mve=board.mve)
-    optimize, extra = Optimize(options.optimize), options.max_extra_macs
     wish = SramWish(optimize, MAX_EXTRA_MACS if extra is None else extra, largest_arena_bytes(board))
     tflm = optimize_tflm(graph, target, wish, inputs, progress)
     if tflm.graph is not graph:
@@ -258,10 +258,12 @@ def in_layout_of_file(inputs: Sequence[tuple[Array, ...]], perms: Perms) -> Sequ
     return [tuple(undone(array, perm) for array, perm in zip(one, perms, strict=True)) for one in inputs]
 
 
-def rewrite(graph: Graph, dump_ir: Path | None = None) -> tuple[Graph, tuple[Rewrite, ...]]:
+def rewrite(
+    graph: Graph, dump_ir: Path | None = None, optimize: Optimize = Optimize.AUTO
+) -> tuple[Graph, tuple[Rewrite, ...]]:
     """Run all passes of the graph that model.tflite holds."""
     dump(graph, dump_ir, "0-as-read")
-    return run_passes(graph, PASSES, dump_ir)
+    return run_passes(graph, SRAM_PASSES if optimize is Optimize.SRAM else PASSES, dump_ir)
 
 
 def native_graph(graph: Graph, *, is_order_best: bool = False) -> tuple[Graph, tuple[Rewrite, ...], bool]:
@@ -372,7 +374,7 @@ def memory(
     report = plan_memory(graph, model_bytes, target)
     compared = None
     if is_full_int8(graph):
-        rewritten, _ = order_graph(rewrite(graph)[0])
+        rewritten, _ = order_graph(rewrite(graph, optimize=Optimize.SRAM)[0])
         native = native_graph(rewritten)[0]
         twins = Twins.DSP if chosen is None else chosen.twins
         compared = Compared(rewritten, native, target, twins, report.model_bytes, report.flash_bytes)

@@ -17,6 +17,7 @@ from sapmcu.emit.native_project import emit_native_project
 from sapmcu.emit.tflite import write_tflite
 from sapmcu.frontends.tflite import read_tflite
 from sapmcu.ir.graph import Array, Graph
+from sapmcu.ir.memory import Optimize
 from sapmcu.ir.native import NativeProgram
 from sapmcu.ir.vectors import Vector
 from sapmcu.lower import lower_graph, order_graph
@@ -53,16 +54,16 @@ class Network:
     vectors: tuple[Vector, ...]
 
 
-def load_graph(name: str) -> Graph:
+def load_graph(name: str, optimize: Optimize = Optimize.AUTO) -> Graph:
     """The graph as it is written; the test is skipped where the file is absent."""
     path = ZOO_PATHS.get(name) or reference_model(f"{name}.tflite")
-    return order_graph(rewrite(read_tflite(path.read_bytes(), path.stem, str(path)))[0])[0]
+    return order_graph(rewrite(read_tflite(path.read_bytes(), path.stem, str(path)), optimize=optimize)[0])[0]
 
 
 @cache
-def load_network(name: str) -> Network:
+def load_network(name: str, optimize: Optimize = Optimize.AUTO) -> Network:
     """The test is skipped where the file is absent; it needs tflite_micro."""
-    graph = load_graph(name)
+    graph = load_graph(name, optimize)
     model = write_tflite(graph)
     inputs = make_inputs(graph, (), VECTORS)
     outputs = tflm_host.invoke(model, inputs, len(graph.outputs))

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sapmcu.ir.graph import Array
-from sapmcu.ir.native import Call, Constant, FunctionRef, Params, Scratch
-from sapmcu.lower.packed_params import channels_of, filter_stream, numbers_of, values_of
+from sapmcu.ir.native import Call, Constant, FunctionRef, Params, Scratch, Value
+from sapmcu.lower.packed_params import channels_of, filter_stream, numbers_of, values_of, with_plain_constants
 from sapmcu.lower.requantization import (
     SUM_BITS,
     Channels,
@@ -115,10 +115,12 @@ def _packed_row(found: Depthwise) -> Params | None:
 
 def _find(params: Params) -> Depthwise | None:
     """None for other windows than 3x3."""
-    fields, numbers = dict(params.fields), numbers_of(params)
+    fields: Mapping[str, Value] = dict(params.fields)
+    numbers = numbers_of(params)
     if not _is_packable(numbers):
         return None
     filters = values_of(fields["filter"]).reshape(3, 3, numbers["in_channels"]).transpose(2, 0, 1)
+    fields = with_plain_constants(fields, filters, numbers["y_zero_point"])
     channels = channels_of(fields, filters, numbers["y_zero_point"])
     return Depthwise(params, filters, values_of(fields["bias"]), channels)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -41,3 +42,26 @@ def channels_of(fields: Mapping[str, Value], filters: Array, zero_point: int) ->
     multiplier, shift = (np.broadcast_to(values_of(fields[name]), bias.shape) for name in ("multiplier", "shift"))
     first, last = sum_ranges(filters, bias)
     return Channels(multiplier, shift, zero_point, first, last)
+
+
+def with_plain_constants(fields: Mapping[str, Value], filters: Array, zero_point: int) -> Mapping[str, Value]:
+    """Channels whose filters are all 0 always give one number, whatever their scale is: so from a bias and a factor
+    that keep no op from packed kernels. filters: int64 [channels, ...]. fields: with bias, multiplier and shift.
+    """
+    is_constant = ~filters.reshape(len(filters), -1).any(1)
+    if not is_constant.any():
+        return fields
+    bias = values_of(fields["bias"])
+    multiplier, shift = (np.broadcast_to(values_of(fields[name]), bias.shape) for name in ("multiplier", "shift"))
+    result = Channels(multiplier, shift, zero_point, bias, bias).results(bias[:, None])[:, 0]
+    plain = (  # bias · 2^30 / 2^31 / 2^7
+        ("bias", np.where(is_constant, (result - zero_point) << 8, bias)),
+        ("multiplier", np.where(is_constant, 1 << 30, multiplier)),
+        ("shift", np.where(is_constant, -7, shift)),
+    )
+    changed: dict[str, Value] = dict(fields)
+    for name, values in plain:
+        constant = fields[name]
+        assert isinstance(constant, Constant)
+        changed[name] = replace(constant, values=tuple(values.tolist()))
+    return changed

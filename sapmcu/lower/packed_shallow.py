@@ -6,11 +6,13 @@ Source: sapmcu/packed_shallow_conv2d.h, which the kernels read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from sapmcu.ir.graph import Array
 from sapmcu.ir.native import Constant, FunctionRef, Params, Value
-from sapmcu.lower.packed_params import channels_of, filter_stream, numbers_of, values_of
+from sapmcu.lower.packed_params import channels_of, filter_stream, numbers_of, values_of, with_plain_constants
 from sapmcu.lower.requantization import SUM_BITS, ScaledSequence, find_scaled_sequence
 
 HEADER = "sapmcu/packed_shallow_conv2d.h"
@@ -28,7 +30,8 @@ def shallow(params: Params) -> tuple[FunctionRef, Params] | None:
     """(kernel, its parameters); None for other windows, and where the proof fails."""
     if params.c_type != CONVOLUTION:
         return None
-    fields, numbers = dict(params.fields), numbers_of(params)
+    numbers = numbers_of(params)
+    fields: Mapping[str, Value] = dict(params.fields)
     channels, window = numbers["in_channels"], (numbers["kernel_height"], numbers["kernel_width"])
     is_plane = window == (3, 3) and channels == 1 and numbers["dilation_width"] == 1
     is_wider = numbers["out_channels"] > channels  # else a result may lie over its operand, with the general kernel
@@ -36,6 +39,7 @@ def shallow(params: Params) -> tuple[FunctionRef, Params] | None:
     if numbers["groups"] > 1 or not (is_plane or is_shallow):
         return None
     filters = values_of(fields["filter"]).reshape(numbers["out_channels"], -1)
+    fields = with_plain_constants(fields, filters, numbers["y_zero_point"])
     scaled = find_scaled_sequence(channels_of(fields, filters, numbers["y_zero_point"]))
     if scaled is None:
         return None

@@ -14,7 +14,7 @@ import numpy as np
 
 from sapmcu.ir.cascade import RowForm
 from sapmcu.ir.graph import Array
-from sapmcu.ir.native import Call, FunctionRef, Lowered, Params, Pointer, Scratch, TensorRef
+from sapmcu.ir.native import Call, FunctionRef, Lowered, Params, Pointer, Scratch, TensorRef, Value
 from sapmcu.lower.packed_depthwise import (
     DEPTHWISE,
     IMAGE_KERNEL,
@@ -23,7 +23,7 @@ from sapmcu.lower.packed_depthwise import (
     packed_row,
     with_columns_on_stack,
 )
-from sapmcu.lower.packed_params import channels_of, filter_stream, numbers_of, values_of
+from sapmcu.lower.packed_params import channels_of, filter_stream, numbers_of, values_of, with_plain_constants
 from sapmcu.lower.packed_shallow import shallow
 from sapmcu.lower.requantization import HIGH, LOW, SUM_BITS, Sequence, find_sequence
 from sapmcu.lower.weighted_sum import find_weighted_sum
@@ -205,7 +205,7 @@ def _packed(params: Params) -> Packed | None:
     """From the parameters of a convolution or a fully connected op; None for others and where the proof fails."""
     if params.c_type not in (CONVOLUTION, PRODUCT):
         return None
-    fields = dict(params.fields)
+    fields: Mapping[str, Value] = dict(params.fields)
     numbers = numbers_of(params)
     if "vectors" in numbers:
         vectors, depth = numbers["vectors"], numbers["depth"]
@@ -217,6 +217,7 @@ def _packed(params: Params) -> Packed | None:
     if not is_dense or numbers["out_channels"] < 2:
         return None
     filters = values_of(fields["filter"]).reshape(numbers["out_channels"], numbers["kernel_height"], -1)
+    fields = with_plain_constants(fields, filters, numbers["y_zero_point"])
     sequence = find_sequence(channels_of(fields, filters, numbers["y_zero_point"]))
     stream = None if sequence is None else pack_filters(filters, values_of(fields["bias"]), sequence)
     if sequence is None or stream is None:

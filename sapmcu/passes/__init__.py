@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sapmcu.ir.graph import Graph
+from sapmcu.passes.constant_channels import zero_constant_channels
 from sapmcu.passes.constants import fold_constants
-from sapmcu.passes.dead_channels import drop_dead_channels
+from sapmcu.passes.dead_channels import drop_all_dead_channels, drop_dead_channels
 from sapmcu.passes.flattening import fold_transposed_flattening
 from sapmcu.passes.moves import fold_moves
 from sapmcu.passes.orphans import drop_orphans
@@ -41,8 +42,14 @@ PASSES = (
 )
 """What model.tflite holds has run through these."""
 
+SRAM_PASSES = tuple(
+    replace(one, run=drop_all_dead_channels) if one.run is drop_dead_channels else one for one in PASSES
+)
+"""The same where the least SRAM counts for more than time."""
+
 NATIVE_PASSES = (
     Pass("fold-pads", fold_pads, fits_plans=True),
     Pass("trim-filters", trim_filters, fits_plans=True),
+    Pass("zero-constant-channels", zero_constant_channels, fits_plans=True),
 )
 """The native engine's graph is that of model.tflite after these, too: TFLM can't run what they make."""

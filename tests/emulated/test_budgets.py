@@ -133,7 +133,7 @@ def installed_compiler() -> str:
 
 def measure(directory: Path, row: Row) -> tuple[Build, Figures]:
     name, board, plan = row
-    network = load_network(name)
+    network = load_network(name, Optimize.AUTO if plan == WHOLE else Optimize.SRAM)
     program = None
     if plan != WHOLE:
         wish = NativeWish(Optimize.SRAM, None, 0, by_rows=plan == INPUT_ROWS, twins=load_board(board).twins)

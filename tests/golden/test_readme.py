@@ -16,7 +16,7 @@ from sapmcu.boards.board import load_board
 from sapmcu.frontends.tflite import load_tflite
 from sapmcu.ir.bench import BenchPlan, BenchRow
 from sapmcu.ir.build import Engine
-from sapmcu.ir.memory import Kernels
+from sapmcu.ir.memory import Kernels, Optimize
 from sapmcu.lower import order_graph
 from sapmcu.pipeline import rewrite
 from sapmcu.plan.tflm import predict_arena, target_for
@@ -63,7 +63,7 @@ def test_arena_of_the_table(model: str, reference: str, cmsis_nn: str, file_byte
 def test_optimised_arena_of_the_table(
     model: str, reference: str, least_reference: str, cmsis_nn: str, least_cmsis_nn: str
 ) -> None:
-    graph, _ = order_graph(rewrite(load_tflite(reference_model(FILES[model])))[0])
+    graph, _ = order_graph(rewrite(load_tflite(reference_model(FILES[model])), optimize=Optimize.SRAM)[0])
     figures = ((Kernels.REFERENCE, reference, least_reference), (Kernels.CMSIS_NN, cmsis_nn, least_cmsis_nn))
     for kernels, own, least in figures:
         plans = plan_sram(graph, target_for(kernels), MAX_EXTRA_MACS)

@@ -16,13 +16,13 @@ from sapmcu.emit.tflite import write_tflite
 from sapmcu.frontends.tflite import load_tflite, read_tflite
 from sapmcu.ir.check import verify_graph
 from sapmcu.ir.graph import Array, Graph
-from sapmcu.passes import PASSES, Pass
+from sapmcu.passes import PASSES, SRAM_PASSES, Pass
 from sapmcu.plan.size import measure_graph
 from sapmcu.reference import run_graph
 from sapmcu.run import tflm_host
 
 pytestmark = pytest.mark.needs("tflite_micro")
-EXACT = [one for one in PASSES if not one.mends]
+EXACT, EXACT_SRAM = ([one for one in passes if not one.mends] for passes in (PASSES, SRAM_PASSES))
 RUNS = 15
 
 
@@ -37,8 +37,8 @@ def assert_equal(expected: list[list[Array]], got: list[list[Array]]) -> None:
             np.testing.assert_array_equal(one, other)
 
 
-def rewritten(graph: Graph) -> Graph:
-    for one in EXACT:
+def rewritten(graph: Graph, passes: list[Pass] = EXACT_SRAM) -> Graph:
+    for one in passes:
         graph = one.run(graph)
     return graph
 
@@ -49,10 +49,12 @@ def test_each_rewrite_of_a_random_network_keeps_numpys_bytes(graph: Graph) -> No
     graph = assume_valid(graph)
     inputs = varied_inputs(graph, np.random.default_rng(0))[:4]
     expected = numpy_outputs(graph, inputs)
-    for one in EXACT:
-        graph = one.run(graph)
-        verify_graph(graph)
-        assert_equal(expected, numpy_outputs(graph, inputs))
+    for passes in (EXACT, EXACT_SRAM):
+        after = graph
+        for one in passes:
+            after = one.run(after)
+            verify_graph(after)
+            assert_equal(expected, numpy_outputs(after, inputs))
 
 
 @given(graph=networks())
@@ -69,8 +71,10 @@ def test_all_rewrites_of_a_random_network_keep_tflms_bytes(graph: Graph) -> None
 @given(graph=networks())
 @settings(REPEATABLE, max_examples=100)
 def test_rewrites_leave_nothing_to_rewrite(graph: Graph) -> None:
-    after = rewritten(assume_valid(graph))
-    assert rewritten(after) == after
+    graph = assume_valid(graph)
+    for passes in (EXACT, EXACT_SRAM):
+        after = rewritten(graph, passes)
+        assert rewritten(after, passes) == after
 
 
 @given(graph=networks())
@@ -83,7 +87,7 @@ def test_no_rewrite_costs_memory_or_filters(graph: Graph) -> None:
     assert after.ops <= before.ops
 
 
-@pytest.mark.parametrize("one", EXACT, ids=lambda one: one.name)
+@pytest.mark.parametrize("one", [*EXACT, *(one for one in EXACT_SRAM if one not in EXACT)], ids=lambda one: one.name)
 def test_each_rewrite_of_a_reference_model_keeps_tflms_bytes(one: Pass, tflite_model: Path) -> None:
     graph = load_tflite(tflite_model)
     after = one.run(graph)

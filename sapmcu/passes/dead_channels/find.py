@@ -23,10 +23,14 @@ Dead = dict[str, Array]
 
 
 class DeadChannels:
-    """dead: the channels of each activation that go. spans: what they are."""
+    """dead: the channels of each activation that go. spans: what they are.
 
-    def __init__(self, graph: Graph) -> None:
+    multiple: what tensors of a multiple of so many channels keep a multiple of.
+    """
+
+    def __init__(self, graph: Graph, multiple: int = 1) -> None:
         self.graph = graph
+        self.multiple = multiple
         self.spans: Mapping[str, Span] = channel_spans(graph)
         fixed = {*graph.inputs, *graph.outputs}
         self.dead: Dead = {
@@ -49,17 +53,27 @@ class DeadChannels:
         return np.asarray(rows.sum(1, dtype=np.int64) @ numbers)
 
     def _settle(self) -> None:
-        """Apply every op's rule until nothing changes; then leave each tensor one channel, and apply them again."""
+        """Apply every op's rule until nothing changes; then leave each tensor as many as it must have, and go on."""
         while True:
-            before = sum(int(dead.sum()) for dead in self.dead.values())
+            before = self._count()
             for op in self.graph.ops:
                 RULE.get(type(op), _keep_all)(self, op)
-            if before == sum(int(dead.sum()) for dead in self.dead.values()):
-                empty = [dead for dead in self.dead.values() if dead.all()]
-                if not empty:
-                    return
-                for dead in empty:
-                    dead[0] = False
+            if before == self._count() and not self._put_back():
+                return
+
+    def _count(self) -> int:
+        return sum(int(dead.sum()) for dead in self.dead.values())
+
+    def _put_back(self) -> bool:
+        """Where a tensor would have no channel left, or no multiple of `multiple`; whether there was one."""
+        is_changed = False
+        for dead in self.dead.values():
+            kept = int((~dead).sum())
+            whole = kept if dead.size % self.multiple else -(-kept // self.multiple) * self.multiple
+            if (more := max(whole, 1) - kept) > 0:
+                dead[np.flatnonzero(dead)[:more]] = False
+                is_changed = True
+        return is_changed
 
     def keep(self, name: str | None, is_kept: Array | bool = True) -> None:
         dead = self.of(name)
