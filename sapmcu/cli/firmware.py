@@ -194,7 +194,11 @@ def detector(project: Path, anchors: Path, **options: Any) -> None:
     help="cmake: a package for find_package; zephyr: a module; arduino, platformio: a library with an example.",
 )
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Directory to write.")
-@click.option("--force", is_flag=True, help="Replace the directory if sapmcu export wrote it before.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Replace what sapmcu export wrote there before, a library for another build system or of another model, too.",
+)
 def export(project: Path, kind: str, out: Path, force: bool) -> None:
     """Make of PROJECT's model a library for another build system: C of the native engine, for any core."""
     from sapmcu.exporting import export_project
