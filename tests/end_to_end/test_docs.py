@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -18,6 +17,8 @@ from command import sapmcu
 from reference_models import ROOT, reference_model
 from small_training import DETECTOR, NETWORK, RECIPE, write_recipe
 
+from sapmcu.pipeline import KEPT_VECTORS, VECTORS
+
 BLOCK = re.compile(r"^```(?:text|console|sh)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^(?:\.venv/bin/)?(sapmcu .*?)(?:  .*)?$", re.MULTILINE)
 PAGES = ("README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")))
@@ -26,6 +27,8 @@ ELSEWHERE = re.compile(r"--port |--tflm /path|--emulator renode|sapmcu flash (?!
 SAID = (1, 3)
 OVERWRITE = ("convert", "export", "pool", "prune")
 NOT_COMMANDS = re.compile(r"sapmcu (COMMAND|build\|run)")
+PATH = re.compile(r"`(project/[^`\s]*)`")
+"""Of a page's project: what it says is there."""
 DATA = '[data]\nname = "fashion-scenes"\nsize = 96\ntrain = 48\nvalidation = 16\ntest = 16\n'
 GRID = '[grid]\nseeds = [1]\n[[grid.pooling]]\nkind = "max"\n[[grid.pooling]]\nkind = "average"\n'
 
@@ -116,6 +119,37 @@ def test_each_command_runs(
             assert ran.code in SAID and ran.err.startswith("error: "), f"{command}\n{ran.out}{ran.err}"
         else:
             assert ran.code == 0, f"{command}\n{ran.err}"
+    for path in PATH.findall((ROOT / page).read_text(encoding="utf-8")):
+        assert (tmp_path / path).exists(), path
+
+
+def test_the_tutorial_counts_inputs_as_convert_does() -> None:
+    text = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+    for fact, count in (
+        (r"with (\d+) inputs and the bytes", KEPT_VECTORS),
+        (r"these (\d+) among them", KEPT_VECTORS),
+        (r"ran on (\d+) inputs", VECTORS),
+        (r"runs all (\d+) vectors", KEPT_VECTORS),
+    ):
+        assert [int(found) for found in re.findall(fact, text)] == [count], fact
+
+
+@pytest.mark.needs("gcc")
+@pytest.mark.parametrize("options", [("c", "-std=c11"), ("c++", "-std=c++17")], ids=" ".join)
+def test_the_application_in_the_readme_is_c_and_c_plus_plus(options: tuple[str, str], tmp_path: Path) -> None:
+    """Of another network, whose header is a golden file."""
+    found = re.search(r"^```c\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    include, body = found[1].replace("dscnn", "small_net").replace("DSCNN", "SMALL_NET").split("\n", 1)
+    source = f"{include}\nint8_t act(void);\nint8_t act(void) {{{body}return scores[0] + image[0];\n}}\n"
+    (tmp_path / "act").write_text(source)
+    command = ["gcc", "-x", *options, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"]
+    done = subprocess.run(
+        [*command, "-I", ROOT / "tests/golden/native", "-I", ROOT / "firmware/include", tmp_path / "act"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -140,35 +174,3 @@ def test_the_site_has_each_page_in_its_contents(site: Path) -> None:
 def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
     for page in site.glob("*.html"):
         assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?://', page.read_text(encoding="utf-8"))
-
-
-def _keys(value: object) -> set[str]:
-    """Of an object and, for its parts that have no section of their own, of what lies in it."""
-    return set(value) if isinstance(value, dict) else set()
-
-
-@pytest.mark.needs("unicorn", "arm-none-eabi-gcc")
-def test_json_has_the_keys_that_its_page_lists(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model, project = reference_model("tflm_hello_world_int8.tflite"), tmp_path / "project"
-
-    def printed(*arguments: object) -> set[str]:
-        ran = sapmcu(capsys, monkeypatch, *arguments, "--json")
-        assert ran.code == 0, ran.err
-        return _keys(json.loads(ran.out)) - {"schema"}
-
-    convert = ("convert", model, "--board", "nucleo_f446re", "-o", project)
-    found = {
-        "report.json": printed(*convert),
-        "memory": printed("memory", model),
-        "build": printed("build", project),
-        "run": printed("run", project),
-        "test": printed("test", project),
-    }
-    text = (ROOT / "docs/json.md").read_text(encoding="utf-8")
-    for section, keys in found.items():
-        rows = text.split(f"## {section}\n")[1].split("\n## ")[0]
-        firsts = [row.split("|")[1] for row in rows.splitlines() if row.startswith("| `")]
-        listed = {key.removesuffix("[]") for first in firsts for key in re.findall(r"`([\w\[\]]+)`", first)}
-        assert listed - {"schema"} == keys, section
