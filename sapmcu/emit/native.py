@@ -194,19 +194,23 @@ class _Source:
 
     def run(self) -> Iterator[str]:
         """One list for both, invoke and invoke_ops: twice it would be half a kilobyte more."""
-        lasts = zip(program_parts(self.program), last_ops(self.program), strict=True)
+        lasts = list(zip(program_parts(self.program), last_ops(self.program), strict=True))
         if input_rows(self.program):
             yield from advance_functions([(part, list(self.part(part, last))) for part, last in lasts])
             return
         yield from END_OP
         yield "__attribute__((noinline)) static int invoke_ops(uint32_t count) {"
         yield from ("    if (count == 0) {", "        return 0;", "    }", "")
-        for part, last in lasts:
-            yield from self.part(part, last)
+        for (part, last), (behind, _) in zip(lasts, (*lasts[1:], (None, None)), strict=True):
+            yield from self.part(part, last, may_end=behind is None or not self.is_nothing(behind))
         yield from ("    return 0;", "}")
 
-    def part(self, part: Cascade | int, last: int | None) -> Iterator[str]:
-        """What runs it; where it waits for rows of an input, it returns 1."""
+    def is_nothing(self, part: Cascade | int) -> bool:
+        """Whether a run may as well end behind it as before it."""
+        return isinstance(part, int) and not self.program.steps[part].lowered.calls
+
+    def part(self, part: Cascade | int, last: int | None, *, may_end: bool = True) -> Iterator[str]:
+        """What runs it; where it waits for rows of an input, it returns 1. may_end: whether a run may end behind it."""
         names, has_rows = self.names(), bool(input_rows(self.program))
         for index in (part,) if isinstance(part, int) else part.ops:
             step = self.program.steps[index]
@@ -223,7 +227,7 @@ class _Source:
             else:
                 yield f"    sapmcu_run_cascade(&{name}, arena, 0);"
         if last is not None:
-            yield f"    {'SAPMCU_END_OP' if has_rows else 'END_OP'}({last});"
+            yield f"    {'SAPMCU_END_OP' if has_rows or not may_end else 'END_OP'}({last});"
         yield ""
 
     def call(self, step: Step, call: Call, names: Names) -> Iterator[str]:

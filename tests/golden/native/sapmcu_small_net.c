@@ -142,7 +142,7 @@ __attribute__((noinline)) static int invoke_ops(uint32_t count) {
 
     /* op 6 fully_connected: 1x4 * 4x4 -> 1x4 */
     sapmcu_fully_connected_s8(&op6, arena + 8, arena + 0);
-    END_OP(6);
+    SAPMCU_END_OP(6);
 
     /* op 7 reshape: 1x4 -> 4: the same bytes, nothing to do */
     END_OP(7);
