@@ -29,7 +29,8 @@ static void add_window(int32_t sum[4], const sapmcu_pool2d_s8_params *p, const i
     }
 }
 
-static int8_t mean(const sapmcu_pool2d_s8_params *p, int32_t sum, int32_t count) {
+/* Of all calls one copy. */
+static __attribute__((noinline)) int8_t mean(const sapmcu_pool2d_s8_params *p, int32_t sum, int32_t count) {
     const int32_t half = sum > 0 ? count / 2 : -(count / 2);
     return sapmcu_clamp((sum + half) / count, p->low, p->high);
 }
@@ -57,16 +58,19 @@ void sapmcu_average_pool2d_row_s8(const void *params, const int8_t *const *rows,
         const int32_t first = column < 0 ? 0 : column, last = column + p->kernel_width;
         const int32_t end = last < p->in_width ? last : p->in_width;
         const int32_t count = height * (end - first);
-        uint32_t c = 0;
-        for (; c + 4 <= p->channels; c += 4) {
+        for (uint32_t c = 0; c < p->channels;) {
             int32_t sum[4] = {0};
-            add_window(sum, p, rows, first, end, c);
-            for (uint32_t i = 0; i < 4; i++) {
+            uint32_t channels = 4;
+            if (c + 4 <= p->channels) {
+                add_window(sum, p, rows, first, end, c);
+            } else {
+                sum[0] = window_sum(p, rows, first, end, c);
+                channels = 1;
+            }
+            c += channels;
+            for (uint32_t i = 0; i < channels; i++) {
                 *y++ = mean(p, sum[i], count);
             }
-        }
-        for (; c < p->channels; c++) {
-            *y++ = mean(p, window_sum(p, rows, first, end, c), count);
         }
         column += p->stride_width;
     }
