@@ -37,8 +37,8 @@ from sapmcu.vectors import load_vectors
 pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "tflite_micro")
 KWS, RESNET, PERSON = "mlperf_kws_ref_model", "mlperf_ic_resnet_quant", "tflm_person_detect"
 GROWTH = 0.13
-"""Of instructions over the plan of whole tensors: rows of an odd width have a pixel without a partner, and each row of a
-depthwise convolution is widened for three of its result."""
+"""Of instructions over the plan of whole tensors: rows of an odd width have a pixel without a partner, and a row of a
+depthwise convolution is widened for each of the three rows that see it."""
 EXECUTOR_BYTES = 700
 SLACK_BYTES = 32
 """As in test_stack.py."""
@@ -166,7 +166,7 @@ def test_instructions_grow_by_little(tmp_path: Path, name: str) -> None:
         assert total <= whole.measurement.instructions * (1 + GROWTH)
         assert sum(by_op) == total and len(by_op) == len(graph.ops)
         for before, after in zip(whole.measurement.instructions_by_op, by_op, strict=True):
-            assert before * 0.97 - 100 <= after <= before * 1.5 + 20_000
+            assert before * 0.95 - 100 <= after <= before * 1.5 + 20_000
     code = {one.name: one.size_bytes for one in firmware.build.sizes.symbols}
     assert code["sapmcu_run_cascade"] <= EXECUTOR_BYTES
 
