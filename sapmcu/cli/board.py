@@ -18,13 +18,21 @@ from sapmcu.cli.model import BOARD_HELP
 @PROJECT
 @click.option(
     "--method",
-    help="One of the board's: pyocd, openocd, stlink, jlink, dfu, bossac, uf2. Default: the first at hand.",
+    help="One of the board's: pyocd, openocd, stlink, jlink, dfu, bossac, uf2, or one of your own. "
+    "Default: the first at hand.",
 )
 @click.option(
-    "--probe", metavar="ID", help="Serial number of the debugger, or its beginning; for uf2 the drive's path."
+    "--probe",
+    metavar="ID",
+    help="Serial number of the debugger, or its beginning; for uf2 the drive's path, for bossac the port.",
 )
-@click.option("--dry-run", "is_dry", is_flag=True, help="Build and print the exact commands; touch no board.")
-@click.option("--board", help=f"Of a project for your own board. {BOARD_HELP}")
+@click.option(
+    "--dry-run",
+    "is_dry",
+    is_flag=True,
+    help="Build and print the commands that would be run; touch no board.",
+)
+@click.option("--board", help=f"In place of what the project says of its board. {BOARD_HELP}")
 @click.option(
     "--timeout",
     "limit_s",

@@ -128,12 +128,22 @@ def _is_ready(method: FlashMethod) -> bool:
 def flash_uf2(job: Job, options: FlashOptions, progress: Callable[[str], None]) -> tuple[tuple[str, ...], bool]:
     image = drive.write_uf2(job)
     if options.is_dry:
-        where = options.probe or f"the drive {job.text('volume')}"
-        return (shlex.join(("cp", str(image), where)),), False
+        return (shlex.join(("cp", str(image), _dry_place(job, progress))),), False
     place = drive.find_drive(job)
     progress(f"copying {image} to {place}")
     drive.copy_to_drive(image, place, options.limit_s)
     return (shlex.join(("cp", str(image), str(place))),), False
+
+
+def _dry_place(job: Job, progress: Callable[[str], None]) -> str:
+    """Where the drive is; a word for it where it can't be told, and the reason."""
+    if job.probe is not None:
+        return job.probe
+    try:
+        return str(drive.find_drive(job))
+    except ToolError as error:
+        progress(f"note: {error.message}; DRIVE stands for where it is mounted, --probe PATH names it")
+        return "DRIVE"
 
 
 def flash_by_tool(
@@ -143,6 +153,8 @@ def flash_by_tool(
         path = find_tool(method.tool) or Path(method.tool.name)
         steps = method.steps(job)
         _write_files(steps)
+        if method.unnamed and job.probe is None:
+            progress(f"note: {method.unnamed}; --probe names it")
         return tuple(shlex.join((str(path), *step.arguments)) for step in steps), False
     path = require_tool(method.tool)
     job = method.prepare(_with_probe(job, method, path))

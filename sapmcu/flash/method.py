@@ -44,6 +44,7 @@ class Method:
     lists_all: where it lists none, there is none.
 
     verifies: whether what was written is read back. prepare: what to do to the board before, which may move its probe.
+    unnamed: what a word in the commands stands for where no probe is named and nobody has looked for one.
     """
 
     tool: Tool
@@ -54,3 +55,4 @@ class Method:
     verifies: bool = True
     lists_all: bool = False
     prepare: Callable[[Job], Job] = _as_it_is
+    unnamed: str = ""

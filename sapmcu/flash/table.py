@@ -217,6 +217,7 @@ BOSSAC = Method(
     lambda _: None,
     verifies=False,
     prepare=start_boot_loader,
+    unnamed="PORT stands for the port of the board's boot loader",
 )
 
 

@@ -73,4 +73,4 @@ def test_help_names_each_method_of_flashing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = " ".join(sapmcu(capsys, monkeypatch, "flash", "--help").out.split())
-    assert f"One of the board's: {', '.join((*METHODS, UF2))}. " in text
+    assert f"One of the board's: {', '.join((*METHODS, UF2))}, or " in text

@@ -65,6 +65,17 @@ def good_version(tools: FakeTools, method: str) -> None:
     tools.answer("--version", VERSIONS.get(method, "1.9"))
 
 
+@pytest.mark.parametrize(("probe", "said"), [(None, ["PORT stands for the port"]), ("/dev/ttyACM0", [])])
+def test_a_dry_run_says_what_stands_for_the_boot_loader(
+    tools: FakeTools, tmp_path: Path, probe: str | None, said: list[str]
+) -> None:
+    notes: list[str] = []
+    chosen = FlashOptions("bossac", probe, is_dry=True)
+    (line,), _ = flash_by_tool(METHODS["bossac"], job(tmp_path, "bossac", probe), chosen, notes.append)
+    assert f"--port={probe or 'PORT'} " in line and len(notes) == len(said)
+    assert all(text in note for text, note in zip(said, notes, strict=True))
+
+
 def test_pyocd_writes_then_reads_back(tools: FakeTools, tmp_path: Path) -> None:
     good_version(tools, "pyocd")
     tools.answer("json --probes", f"a warning\n{PYOCD_LIST}")

@@ -130,6 +130,23 @@ def test_a_dry_run_copies_nothing(tmp_path: Path, elf: Path) -> None:
 
 
 @pytest.mark.needs("arm-none-eabi-gcc")
+def test_a_dry_run_finds_the_drive_or_says_what_stands_for_it(
+    tmp_path: Path, elf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+    place = tmp_path / "dir with space" / "RPI-RP2"
+    monkeypatch.setattr(module, "mount_points", lambda: (place,))
+    image = elf.with_suffix(".uf2")
+    assert flash_uf2(job(elf), FlashOptions(is_dry=True), notes.append) == ((f"cp {image} DRIVE",), False)
+    assert notes == [
+        "note: there is no drive RPI-RP2; DRIVE stands for where it is mounted, --probe PATH names it",
+    ]
+    make_drive(place)
+    assert flash_uf2(job(elf), FlashOptions(is_dry=True), notes.append) == ((f"cp {image} '{place}'",), False)
+    assert len(notes) == 1 and [path.name for path in place.iterdir()] == ["INFO_UF2.TXT"]
+
+
+@pytest.mark.needs("arm-none-eabi-gcc")
 def test_an_image_that_the_rom_would_not_start_is_refused(elf: Path) -> None:
     with pytest.raises(UserError, match="begins at 0x10000100; the RP2040 starts what is at 0x10000000"):
         write_uf2(job(elf, base=0x1000_0100))
