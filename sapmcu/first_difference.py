@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from sapmcu.boards.board import Board, all_boards, load_board
+from sapmcu.boards.board import Board, all_boards
+from sapmcu.boards.converted import converted_board
 from sapmcu.build.firmware import build_firmware
 from sapmcu.build.project import load_project
 from sapmcu.emit.native_project import emit_native_project
@@ -107,7 +108,7 @@ def _has_whole_plan(device: Device, project_dir: Path) -> bool:
 
 def _first_in_whole_plan(rebuild: Rebuild, project_dir: Path, vector: Vector) -> int | None:
     """None, too, where no board with this core has room for it, or all its ops give the reference's bytes."""
-    for board in _boards(rebuild.board):
+    for board in _boards(project_dir / "firmware", rebuild.board):
         with TemporaryDirectory() as directory:
             try:
                 _write_whole_project(Path(directory), board, project_dir, vector)
@@ -129,11 +130,13 @@ def _emulator(chosen: str, board: Board) -> str:
     return unicorn.NAME if board.emulator.unicorn_cpu is not None else qemu.NAME
 
 
-def _boards(name: str) -> list[Board]:
+def _boards(firmware: Path, name: str) -> list[Board]:
     """The project's board, then others with its kernels, those with most memory first."""
     try:
-        board = load_board(name)
+        board = converted_board(firmware, name)
     except UserError:
+        board = None
+    if board is None:
         return []
     alike = (one for one in all_boards() if (one.core, one.twins) == (board.core, board.twins) and one.name != name)
     return [board, *sorted(alike, key=lambda one: (-one.flash_bytes - one.sram_bytes, one.name))]

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sapmcu.boards.board import Board, load_board
+from sapmcu.boards.board import Board
+from sapmcu.boards.converted import converted_board
 from sapmcu.build.project import load_project
 from sapmcu.emulation import locate_difference, predicted_arena_bytes
 from sapmcu.errors import UserError
@@ -35,14 +36,11 @@ class SerialPort:
 
 
 def project_board(project_dir: Path) -> tuple[str, Board | None]:
-    """(name of the project's board, its facts; None where it isn't one of sapmcu's). Raises: UserError."""
+    """(name of the project's board, its facts; None where nobody knows them). Raises: UserError."""
     firmware = project_dir / "firmware"
     engine = next((one for one in Engine if (firmware / FILE_NAMES[one]).is_file()), Engine.NATIVE)
     name = load_project(firmware, engine).board
-    try:
-        return name, load_board(name)
-    except UserError:
-        return name, None
+    return name, converted_board(firmware, name)
 
 
 def run_on_board(project_dir: Path, port: SerialPort, inputs: Sequence[Path] | None = None) -> Run:

@@ -15,6 +15,7 @@ import numpy as np
 from sapmcu import __version__
 from sapmcu.boards.board import Board, load_board
 from sapmcu.boards.clock import ClockChoice
+from sapmcu.boards.converted import copied_board
 from sapmcu.boards.fit import board_fit, board_rooms, engine_warnings, fitting_engines, native_shortage
 from sapmcu.boards.placement import apart_region, largest_arena_bytes
 from sapmcu.boards.use import use_board
@@ -154,6 +155,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         )
     files = {
         "model.tflite": model,
+        **{f"firmware/{name}": data for name, data in copied_board(options.board).items()},
         **emit_firmware(
             Deployment(graph, tflm.graph, model, board, vectors[:KEPT_VECTORS], Origin(__version__, options.command)),
             memory.tflm.required_bytes if Engine.TFLM in engines else None,

@@ -172,8 +172,8 @@ def load_board(name_or_path: str) -> Board:
 
     Raises: UserError for an unknown board (with near matches) and for a file that doesn't hold a valid one.
     """
-    path = Path(name_or_path)
-    if path.suffix == ".toml" or "/" in name_or_path or "\\" in name_or_path:
+    path = board_path(name_or_path)
+    if path is not None:
         return _load_file(path)
     by_name = {name: board for board in all_boards() for name in (board.name, *board.aliases)}
     wanted = name_or_path.lower().replace("-", "_")
@@ -186,6 +186,12 @@ def load_board(name_or_path: str) -> Board:
         if near
         else "`sapmcu boards` lists all; a path to a .toml file describes your own",
     )
+
+
+def board_path(name_or_path: str) -> Path | None:
+    """The user's own file; None for the name of one of sapmcu's boards."""
+    is_path = name_or_path.endswith(".toml") or "/" in name_or_path or "\\" in name_or_path
+    return Path(name_or_path) if is_path else None
 
 
 def _load_file(path: Path) -> Board:

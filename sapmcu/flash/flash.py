@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sapmcu.boards.board import Board, FlashMethod, load_board
+from sapmcu.boards.converted import converted_board, without_own_code
 from sapmcu.build.project import load_project
 from sapmcu.emit.directory import write_files
 from sapmcu.emulation import build_project
@@ -30,7 +31,7 @@ LIMIT_S = 120.0
 class FlashOptions:
     """method, probe, board: None for what there is one of. limit_s: for each command.
 
-    board: a name or a file, for a project whose board isn't one of sapmcu's.
+    board: a name or a file, in place of what the project has.
     """
 
     method: str | None = None
@@ -59,7 +60,7 @@ class Flashed:
 
 def flash_project(project_dir: Path, options: FlashOptions, progress: Callable[[str], None]) -> Flashed:
     """Raises: UserError for what can't be flashed, ToolError for tools, probes and chips."""
-    board = project_board(project_dir, options)
+    board = project_board(project_dir, options, progress)
     chosen = choose_method(board, options.method, needs_tool=not options.is_dry)
     built = build_project(
         project_dir, None, options.toolchain, options.prefer, tflm=options.tflm, link=options.link
@@ -73,24 +74,26 @@ def flash_project(project_dir: Path, options: FlashOptions, progress: Callable[[
     return Flashed(board.name, chosen.tool, commands, built.elf, size_bytes, options.is_dry, is_verified)
 
 
-def project_board(project_dir: Path, options: FlashOptions) -> Board:
+def project_board(project_dir: Path, options: FlashOptions, progress: Callable[[str], None]) -> Board:
     """The board that the project was converted for. Raises: UserError for another one."""
-    engine = Engine.NATIVE if options.tflm is None else Engine.TFLM
-    name = load_project(project_dir / "firmware", engine).board
+    firmware = project_dir / "firmware"
+    name = load_project(firmware, Engine.NATIVE if options.tflm is None else Engine.TFLM).board
     if options.board is not None:
         board = load_board(options.board)
-    else:
-        try:
-            board = load_board(name)
-        except UserError as error:
+        if board.name != name:
             raise UserError(
-                f"{project_dir} is for the board {name}, which isn't one of sapmcu's",
-                hint="--board FILE.toml names its file",
-            ) from error
-    if board.name != name:
+                f"{project_dir} is for {name}, not for {board.name}", hint=f"convert the model for --board {board.name}"
+            )
+        return board
+    found = converted_board(firmware, name)
+    if found is None:
         raise UserError(
-            f"{project_dir} is for {name}, not for {board.name}", hint=f"convert the model for --board {board.name}"
+            f"{project_dir} is for the board {name}, which isn't one of sapmcu's",
+            hint="--board FILE.toml names its file",
         )
+    board, own = without_own_code(found)
+    for method in own:
+        progress(f"note: [flash.{method}] of the project runs a command of its own; give --board FILE.toml to have it")
     return board
 
 

@@ -86,3 +86,24 @@ def test_a_board_of_ones_own_is_named_by_its_file(
     assert done.code == 1 and "my_board, which isn't one of sapmcu's" in done.err and "--board FILE.toml" in done.err
     done = sapmcu(capsys, monkeypatch, "flash", project, "--board", mine, "--method", "openocd", "--dry-run")
     assert done.code == 0 and "-f board/st_nucleo_f4.cfg" in done.out, done.err
+    (project / "firmware/board.toml").write_bytes(mine.read_bytes())
+    done = sapmcu(capsys, monkeypatch, "flash", project, "--method", "openocd", "--dry-run")
+    assert done.code == 0 and "-f board/st_nucleo_f4.cfg" in done.out, done.err
+
+
+def test_a_project_runs_no_command_of_its_own(
+    tools: FakeTools, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = '\n[flash.mine]\ncommand = "mine {elf}"\n'
+    text = (BOARD_DIR / "nucleo_f446re.toml").read_text(encoding="utf-8") + table
+    mine = tmp_path / "my.toml"
+    mine.write_text(text.replace("board/st_nucleo_f4.cfg", "my.cfg"), encoding="utf-8")
+    (tmp_path / "my.cfg").write_text("exec true")
+    project = write_native_project(tmp_path / "mine", load_board(str(mine)))
+    (project / "firmware/board.toml").write_bytes(mine.read_bytes())
+    for method in ("mine", "openocd"):
+        flash = ("flash", project, "--method", method, "--dry-run")
+        done = sapmcu(capsys, monkeypatch, *flash)
+        assert done.code == 1 and f"note: [flash.{method}] of the project runs a command of its own" in done.err
+        assert sapmcu(capsys, monkeypatch, *flash, "--board", mine).code == 0

@@ -44,6 +44,9 @@ def test_a_board_of_ones_own_is_converted_for_built_and_run(
     assert f"The board runs at {16 if clock == 'reset' else 64} MHz (`--clock {clock}`)." in readme
     done = sapmcu(capsys, monkeypatch, "run", "out", "--json")
     assert (done.code, json.loads(done.out)["outputs_equal"]) == (0, True), done.err
+    Path("my.toml").unlink()
+    done = sapmcu(capsys, monkeypatch, "flash", "out", "--dry-run")
+    assert done.code == 0 and "-f board/st_nucleo_g0.cfg" in done.out, done.err
 
 
 def test_a_mistake_in_it_is_said_with_its_place(
