@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from sapmcu.ir.filters import FilterForm
 from sapmcu.ir.graph import DType, Tensor
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class NativeProgram:
     """name: of the graph. constants, params: by C identifier, in the order of their first use.
 
     cascades: which ops run interleaved, and where their rows lie; None where all run whole, one behind the other. plan
-    has the tensors that lie together.
+    has the tensors that lie together. filters: the form that was chosen for each op; empty where nothing was.
     """
 
     name: str
@@ -168,19 +169,22 @@ class NativeProgram:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     cascades: CascadePlan | None = None
+    filters: tuple[FilterForm, ...] = ()
 
     @property
     def constants_bytes(self) -> int:
         """What the arrays of constants take of flash; parameter structs and tables of cascades come on top."""
-        return sum(
-            C_BYTES.get(one.c_type, WORD_BYTES) * sum(1 for _ in _numbers(one.values))
-            for one in self.constants.values()
-        )
+        return sum(map(constant_bytes, self.constants.values()))
 
 
 WORD_BYTES = 4
 C_BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int64_t": 8}
 """Of a number of a type; words else, also in structs."""
+
+
+def constant_bytes(one: Constant) -> int:
+    """What an array takes of flash."""
+    return C_BYTES.get(one.c_type, WORD_BYTES) * sum(1 for _ in _numbers(one.values))
 
 
 def _numbers(values: Iterable[Element]) -> Iterator[int | float]:

@@ -10,14 +10,16 @@ from dataclasses import replace
 from sapmcu.errors import UserError
 from sapmcu.ir import ops
 from sapmcu.ir.cascade import Cascade, CascadePlan
+from sapmcu.ir.filters import FilterForm
 from sapmcu.ir.graph import DType, Graph, Op, Tensor
 from sapmcu.ir.native import Apart, ArenaPlan, Constant, Lowered, NativeProgram, Params, Step
 from sapmcu.ir.parts import part_data, pointed_to
 from sapmcu.ir.tflite import op_code
 from sapmcu.ir.twins import Twins
 from sapmcu.lower.lanes import with_lanes
-from sapmcu.lower.packing import SMALL_BYTES, pack, with_scratch_on_stack, with_weighted_sums
+from sapmcu.lower.packing import SMALL_BYTES, with_scratch_on_stack, with_weighted_sums
 from sapmcu.lower.table import LOWER, LoweringError
+from sapmcu.lower.winograd import with_filters
 from sapmcu.plan.live import live_bytes
 from sapmcu.plan.native import plan_arena, scratch_bytes
 from sapmcu.plan.order import find_order
@@ -33,8 +35,10 @@ def lower_graph(
     is_each_kept: bool = False,
     cascades: CascadePlan | None = None,
     apart: Collection[Apart] = (),
+    filters: Sequence[FilterForm] = (),
 ) -> NativeProgram:
-    """twins: of the core that runs it; those for DSP take packed filters, those for ARMv6-M blocks.
+    """twins: of the core that runs it; those for DSP take packed filters, those for ARMv6-M blocks. filters: of each
+    op, as lower_ops takes them.
     is_each_kept: for debugging, give each tensor memory of its own, so that all can be read after a run.
 
     cascades: a plan for this graph, of the forms that lower_ops gives it; without one all ops run whole. apart: what of
@@ -44,7 +48,7 @@ def lower_graph(
     """
     _check_interface(graph)
     assert cascades is None or not apart, "rows lie in the arena"
-    steps = lower_ops(graph, twins=twins)
+    steps = lower_ops(graph, twins=twins, filters=filters)
     if cascades is None:
         steps, plan = _plan_whole(graph, steps, is_each_kept=is_each_kept, apart=apart)
     else:
@@ -59,6 +63,7 @@ def lower_graph(
         inputs=tuple(graph.tensors[name] for name in graph.inputs),
         outputs=tuple(graph.tensors[name] for name in graph.outputs),
         cascades=cascades,
+        filters=tuple(filters),
     )
 
 
@@ -114,8 +119,12 @@ def _check_interface(graph: Graph) -> None:
             raise UserError(f"the output {name} of {graph.name} is a constant", hint="remove it from the model")
 
 
-def lower_ops(graph: Graph, *, twins: Twins = Twins.NONE) -> tuple[Step, ...]:
-    """What each op becomes. Raises: UserError with every op that the native engine can't run."""
+def lower_ops(graph: Graph, *, twins: Twins = Twins.NONE, filters: Sequence[FilterForm] = ()) -> tuple[Step, ...]:
+    """What each op becomes. filters: wished for each op of a core with DSP; without, int8. Where a form isn't exact or
+    isn't for such an op, the next smaller one is taken.
+
+    Raises: UserError with every op that the native engine can't run.
+    """
     steps = []
     violations = []
     for index, op in enumerate(graph.ops):
@@ -124,17 +133,20 @@ def lower_ops(graph: Graph, *, twins: Twins = Twins.NONE) -> tuple[Step, ...]:
         except LoweringError as error:
             violations.append(f"op {index} {op_code(op)} ({op.name}): {error}")
             continue
-        steps.append(Step(index, describe(graph, index, op), REWRITE.get(twins, with_weighted_sums)(lowered)))
+        if twins is Twins.DSP:
+            rewritten = with_filters(lowered, filters[index] if filters else FilterForm.INT8)
+        else:
+            rewritten = REWRITE.get(twins, with_weighted_sums)(lowered)
+        steps.append(Step(index, describe(graph, index, op), rewritten))
     if violations:
         raise UserError(violations[0], hint=HINT, details=violations[1:])
     return tuple(steps)
 
 
 REWRITE: Mapping[Twins, Callable[[Lowered], Lowered]] = {
-    Twins.DSP: pack,
     Twins.V6M: lambda lowered: with_lanes(with_weighted_sums(lowered)),
 }
-"""What lowering gives any core, in the forms of the kernels for some."""
+"""What lowering gives any core, in the forms of the kernels for some without DSP."""
 
 
 def _lower_op(graph: Graph, op: Op) -> Lowered:

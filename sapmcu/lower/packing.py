@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from sapmcu.ir.cascade import RowForm
+from sapmcu.ir.filters import FilterForm
 from sapmcu.ir.graph import Array
 from sapmcu.ir.native import Call, FunctionRef, Lowered, Params, Pointer, Scratch, TensorRef, Value
 from sapmcu.lower.packed_depthwise import (
@@ -29,10 +30,14 @@ from sapmcu.lower.requantization import HIGH, LOW, SUM_BITS, Sequence, find_sequ
 from sapmcu.lower.weighted_sum import find_weighted_sum
 from sapmcu.reference.fixed_point import wrap_int32
 
-HEADER = "sapmcu/packed_conv2d.h"
-KERNEL = FunctionRef("sapmcu_packed_conv2d_row_s8", HEADER)
-SMALL_KERNEL = FunctionRef("sapmcu_packed_conv2d_small_row_s8", HEADER)
-VECTOR_KERNEL = FunctionRef("sapmcu_packed_fully_connected_row_s8", "sapmcu/packed_fully_connected.h")
+NAMES = {FilterForm.INT8: "packed", FilterForm.INT16: "wide"}
+KERNELS = {form: FunctionRef(f"sapmcu_{name}_conv2d_row_s8", f"sapmcu/{name}_conv2d.h") for form, name in NAMES.items()}
+VECTOR_KERNELS = {
+    form: FunctionRef(f"sapmcu_{name}_fully_connected_row_s8", f"sapmcu/{name}_fully_connected.h")
+    for form, name in NAMES.items()
+}
+SMALL_KERNELS = {one: replace(one, name=one.name.replace("_row", "_small_row")) for one in KERNELS.values()}
+"""With scratch on the stack."""
 WEIGHTED_KERNEL = FunctionRef("sapmcu_weighted_sum_s8", "sapmcu/binary.h")
 SIGNS = {"sapmcu_add_s8": 1, "sapmcu_sub_s8": -1}
 """Kernels of sums, and the sign of their second operand."""
@@ -41,6 +46,9 @@ CONVOLUTION = "sapmcu_conv2d_s8_params"
 PRODUCT = "sapmcu_fully_connected_s8_params"
 SMALL_BYTES = 576
 """SAPMCU_PACKED_SMALL_BYTES of sapmcu/packed_conv2d.h."""
+NOT_COPIED, COPIED, MERGED = range(3)
+"""Values of is_copied in sapmcu/packed_conv2d.h."""
+WORD = 4
 LANES = (0, 2, 1, 3)
 """The order of four numbers, as SXTB16 gives it."""
 GEOMETRY = ("in_width", "in_channels", "out_width", "out_channels", "kernel_height", "kernel_width", "stride_width")
@@ -48,8 +56,9 @@ GEOMETRY = ("in_width", "in_channels", "out_width", "out_channels", "kernel_heig
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A kernel's parameters, the scratch that it needs, and what of it each column of y adds."""
+    """A kernel with its parameters, the scratch that it needs, and what of it each column of y adds."""
 
+    kernel: FunctionRef
     params: Params
     scratch_bytes: int
     column_bytes: int
@@ -64,15 +73,15 @@ class Packed:
         return is_dense and out_width == in_width and out_channels <= in_channels
 
 
-def pack(lowered: Lowered) -> Lowered:
-    """The same op with packed filters where they are exact."""
-    calls = [_packed_call(call) for call in lowered.calls]
+def pack(lowered: Lowered, filters: FilterForm = FilterForm.INT8) -> Lowered:
+    """The same op with filters of this form where they are exact."""
+    calls = [_packed_call(call, filters) for call in lowered.calls]
     in_place = {pair for _, pairs in calls for pair in pairs}
     return replace(
         lowered,
         calls=tuple(call for call, _ in calls),
         in_place=(*lowered.in_place, *sorted(in_place)),
-        forms=tuple(_packed_form(form) for form in lowered.forms),
+        forms=tuple(_packed_form(form, filters) for form in lowered.forms),
     )
 
 
@@ -93,13 +102,14 @@ def _without_scratch(call: Call) -> tuple[Call, bool]:
     """(the call, whether its result may lie where it may with scratch)"""
     if call.function == IMAGE_KERNEL:
         return with_columns_on_stack(call)
-    if KERNEL not in call.arguments or call.scratch_bytes > SMALL_BYTES:
+    small = [SMALL_KERNELS[one] for one in call.arguments if isinstance(one, FunctionRef) and one in SMALL_KERNELS]
+    if not small or call.scratch_bytes > SMALL_BYTES:
         return call, True
     geometry, _, params, x, y, _ = call.arguments
-    return replace(call, arguments=(geometry, SMALL_KERNEL, params, x, y, None)), True
+    return replace(call, arguments=(geometry, *small, params, x, y, None)), True
 
 
-def _packed_call(call: Call) -> tuple[Call, tuple[tuple[str, str], ...]]:
+def _packed_call(call: Call, filters: FilterForm) -> tuple[Call, tuple[tuple[str, str], ...]]:
     """(the call, (result, operand) that may lie at one place)"""
     if call.function == "sapmcu_run_binary":
         return _weighted_call(call), ()
@@ -116,15 +126,16 @@ def _packed_call(call: Call) -> tuple[Call, tuple[tuple[str, str], ...]]:
     found = shallow(params)
     if found is not None:
         return replace(call, arguments=(call.arguments[0], *found, x, y, None)), ()
-    packed = _packed(params)
+    packed = _packed(params, filters)
     if packed is None:
         return call, ()
     scratch = Scratch(packed.scratch_bytes)
     if is_product and numbers_of(params)["vectors"] == 1:
-        call = Call("sapmcu_packed_fully_connected_s8", VECTOR_KERNEL.header, (packed.params, x, y, scratch))
+        vector = VECTOR_KERNELS[filters]
+        call = Call(vector.name.replace("_row", ""), vector.header, (packed.params, x, y, scratch))
     else:
         geometry = _one_row(params) if is_product else call.arguments[0]
-        call = Call("sapmcu_run_rows", "sapmcu/rows.h", (geometry, KERNEL, packed.params, x, y, scratch))
+        call = Call("sapmcu_run_rows", "sapmcu/rows.h", (geometry, packed.kernel, packed.params, x, y, scratch))
     if packed.is_pixel_by_pixel and isinstance(x, TensorRef) and isinstance(y, TensorRef):
         return call, ((y.tensor, x.tensor),)
     return call, ()
@@ -145,7 +156,7 @@ def _one_row(params: Params) -> Params:
     )
 
 
-def _packed_form(form: RowForm) -> RowForm:
+def _packed_form(form: RowForm, filters: FilterForm) -> RowForm:
     if form.params is None:
         return form
     if form.params.c_type == BINARY_ROW:
@@ -156,11 +167,11 @@ def _packed_form(form: RowForm) -> RowForm:
     found = shallow(form.params)
     if found is not None:
         return replace(form, kernel=found[0], params=found[1])
-    packed = _packed(form.params)
+    packed = _packed(form.params, filters)
     if packed is None:
         return form
     in_place = (0,) if packed.is_pixel_by_pixel and form.reads[0].row_bytes >= form.row_bytes else ()
-    kernel = VECTOR_KERNEL if form.params.c_type == PRODUCT else KERNEL
+    kernel = VECTOR_KERNELS[filters] if form.params.c_type == PRODUCT else packed.kernel
     columns = None if form.columns is None else replace(form.columns, scratch_bytes=packed.column_bytes)
     form = replace(form, kernel=kernel, params=packed.params, in_place=in_place, columns=columns)
     return replace(form, scratch_bytes=packed.scratch_bytes)
@@ -201,7 +212,7 @@ def _weighted(kernel: FunctionRef, params: Params) -> Params | None:
     return replace(params, c_type="sapmcu_weighted_sum_s8_params", fields=tuple(asdict(found).items()))
 
 
-def _packed(params: Params) -> Packed | None:
+def _packed(params: Params, form: FilterForm) -> Packed | None:
     """From the parameters of a convolution or a fully connected op; None for others and where the proof fails."""
     if params.c_type not in (CONVOLUTION, PRODUCT):
         return None
@@ -217,13 +228,17 @@ def _packed(params: Params) -> Packed | None:
     if not is_dense or numbers["out_channels"] < 2:
         return None
     filters = values_of(fields["filter"]).reshape(numbers["out_channels"], numbers["kernel_height"], -1)
+    copied = _copied(numbers, fields.get("zero_row") is not None, form)
+    if copied == MERGED:
+        by_columns = filters.reshape(*filters.shape[:2], -1, numbers["in_channels"]).transpose(0, 2, 1, 3)
+        filters = by_columns.reshape(len(filters), 1, -1)
     fields = with_plain_constants(fields, filters, numbers["y_zero_point"])
     sequence = find_sequence(channels_of(fields, filters, numbers["y_zero_point"]))
-    stream = None if sequence is None else pack_filters(filters, values_of(fields["bias"]), sequence)
+    make = pack_filters if form is FilterForm.INT8 else widen_filters
+    stream = None if sequence is None else make(filters, values_of(fields["bias"]), sequence)
     if sequence is None or stream is None:
         return None
     row_words = -(-filters.shape[2] // 4)
-    is_copied = numbers["in_channels"] % 4 != 0 and fields.get("zero_row") is not None
     struct = Params(
         "sapmcu_packed_conv2d_s8_params",
         (
@@ -234,15 +249,30 @@ def _packed(params: Params) -> Packed | None:
             ("shift", 0 if sequence.negative is None else sequence.fraction_bits),
             ("low", numbers["low"]),
             ("high", numbers["high"]),
-            ("is_copied", int(is_copied)),
+            ("is_copied", copied),
         ),
         params.role,
     )
-    scratch_bytes = numbers["kernel_height"] * row_words * 16
-    if not is_copied:
-        return Packed(struct, scratch_bytes, 0)
+    scratch_bytes = 16 * filters.shape[1] * row_words
+    if copied == NOT_COPIED:
+        return Packed(KERNELS[form], struct, scratch_bytes, 0)
     column_bytes = numbers["kernel_height"] * numbers["in_channels"] * numbers["stride_width"]
-    return Packed(struct, scratch_bytes + _copied_bytes(numbers), column_bytes)
+    return Packed(KERNELS[form], struct, scratch_bytes + _copied_bytes(numbers), column_bytes)
+
+
+def _copied(numbers: Mapping[str, int], is_padded: bool, form: FilterForm) -> int:
+    """Whether rows are copied with their padding, and by columns where windows are so much shorter then that it pays.
+
+    The latter only with wide filters, and of one to three channels: a word less is ten instructions less for two pixels
+    and two channels; a pixel of a copied column takes some eight.
+    """
+    height, row = numbers["kernel_height"], numbers["kernel_width"] * numbers["in_channels"]
+    if not is_padded or numbers["in_channels"] % 4 == 0:
+        return NOT_COPIED
+    saved_words = height * -(-row // 4) - -(-height * row // 4)
+    saved, spent = 10 * saved_words * (numbers["out_channels"] // 2), 8 * height * 2 * numbers["stride_width"]
+    is_short = form is FilterForm.INT16 and numbers["in_channels"] < WORD and saved > spent
+    return MERGED if is_short else COPIED
 
 
 def _copied_bytes(numbers: Mapping[str, int]) -> int:
@@ -259,9 +289,7 @@ def channel_pairs(channels: int) -> Array:
 
 def pack_filters(filters: Array, bias: Array, sequence: Sequence) -> Array | None:
     """int32, pair by pair; None where two filters of −128 meet. filters: int64 [channels, height, row]."""
-    rows = np.pad(filters, ((0, 0), (0, 0), (0, -filters.shape[2] % 4)))
-    fours = rows.reshape(len(rows), -1, 4)[..., LANES]
-    pairs = channel_pairs(len(rows))
+    fours, pairs = lane_fours(filters), channel_pairs(len(filters))
     first, second = fours[pairs[:, 0]], fours[pairs[:, 1]]
     both = (second << SUM_BITS) + first
     if both.size and both.min() < np.iinfo(np.int16).min:
@@ -269,7 +297,28 @@ def pack_filters(filters: Array, bias: Array, sequence: Sequence) -> Array | Non
     words = both.reshape(len(pairs), -1).astype("<i2").view("<i4").astype(np.int64)
     start = bias[pairs]
     start = np.stack([start[:, 0], wrap_int32((start[:, 1] << SUM_BITS) + start[:, 0])], 1)
+    stream: Array = np.concatenate([start, words, *pair_factors(sequence, pairs)], 1).ravel()
+    return stream
+
+
+def widen_filters(filters: Array, bias: Array, sequence: Sequence) -> Array:
+    """int32, pair by pair. filters: int64 [channels, height, row]."""
+    fours, pairs = lane_fours(filters << SUM_BITS), channel_pairs(len(filters))
+    lanes = fours[pairs].reshape(len(pairs), 2, -1, 2, 2).transpose(0, 2, 3, 1, 4)  # [pairs, fours, half, channel, 2]
+    words = lanes.reshape(len(pairs), -1).astype("<i2").view("<i4").astype(np.int64)
+    stream: Array = np.concatenate([bias[pairs] << SUM_BITS, words, *pair_factors(sequence, pairs)], 1).ravel()
+    return stream
+
+
+def lane_fours(filters: Array) -> Array:
+    """[channels, fours, 4], each row with zeros at its end, in the order of lanes."""
+    rows = np.pad(filters, ((0, 0), (0, 0), (0, -filters.shape[2] % 4)))
+    fours: Array = rows.reshape(len(rows), -1, 4)[..., LANES]
+    return fours
+
+
+def pair_factors(sequence: Sequence, pairs: Array) -> tuple[Array, Array]:
+    """What requantizes two channels, [pairs, 4] and [pairs, 0 or 2]."""
     factors = np.stack([sequence.factor[pairs], sequence.offset[pairs]], 2).reshape(len(pairs), 4)
     negative = np.zeros((len(pairs), 0), np.int64) if sequence.negative is None else sequence.negative[pairs]
-    stream: Array = np.concatenate([start, words, factors, negative], 1).ravel()
-    return stream
+    return factors, negative

@@ -26,13 +26,11 @@ from sapmcu.ir.graph import Array
 from sapmcu.reference.fixed_point import INT32_MAX, INT32_MIN, multiply_by_quantized_multiplier
 
 SUM_BITS = 8
-"""A kernel gives sum · 2^SUM_BITS."""
+"""Most kernels give sum · 2^SUM_BITS."""
 FRACTION_BITS = 12
-"""The shift that kernels have built in, SAPMCU_FRACTION_BITS of sapmcu/packed_conv2d.h: SSAT shifts by constants."""
+"""The shift that they have built in, SAPMCU_FRACTION_BITS of sapmcu/packed_conv2d.h: SSAT shifts by constants."""
 OTHER_FRACTION_BITS = (12, 11, 13, 10, 14, 9, 15, 8, 16, 7, 17, 6)
 """With one instruction more."""
-MAX_SUM = 2 ** (31 - SUM_BITS) - 1
-"""With more, sum · 2^SUM_BITS has no place in 32 bits."""
 LOW, HIGH = -128, 127
 _BEYOND = 1 << 40
 MAX_DISTANCE = 8
@@ -41,6 +39,11 @@ MAX_SCALE_BITS = 16
 """The most bits by which a kernel scales a channel's sums by itself."""
 KEPT = 1024
 """Sequences that are kept: those of some networks' ops."""
+
+
+def max_sum(sum_bits: int = SUM_BITS) -> int:
+    """With more, sum · 2^sum_bits has no place in 32 bits."""
+    return int(2 ** (31 - sum_bits) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +70,30 @@ class Sequence:
     factor: Array
     offset: Array
     negative: Array | None
+    sum_bits: int = SUM_BITS
 
     def results(self, sums: Array) -> Array:
         """What the instructions give, of sums [channels, n]."""
         offsets = np.broadcast_to(self.offset[:, None], sums.shape)
         if self.negative is not None:
             offsets = offsets + np.where(sums < 0, self.negative[:, None], 0)
-        return np.clip((offsets + _products(sums, self.factor)) >> self.fraction_bits, LOW, HIGH)
+        return np.clip((offsets + _products(sums, self.factor, self.sum_bits)) >> self.fraction_bits, LOW, HIGH)
 
 
-def _products(sums: Array, factor: Array) -> Array:
-    """The high word of sum · 2^SUM_BITS · factor."""
-    products: Array = ((sums << SUM_BITS) * factor[:, None]) >> 32
+def _products(sums: Array, factor: Array, sum_bits: int) -> Array:
+    """The high word of sum · 2^sum_bits · factor."""
+    products: Array = ((sums << sum_bits) * factor[:, None]) >> 32
     return products
 
 
-def find_sequence(channels: Channels) -> Sequence | None:
+def find_sequence(channels: Channels, sum_bits: int = SUM_BITS) -> Sequence | None:
     """The shortest sequence for all channels, proved; None where there is none.
 
-    It is kept: an op is lowered whole and by rows, for several plans, with the same channels.
+    sum_bits: a kernel has sum · 2^sum_bits. Sequences are kept: an op is lowered whole and by rows, for several plans,
+    with the same channels.
     """
     arrays = (channels.multiplier, channels.shift, channels.first, channels.last)
-    return _find_once(channels.zero_point, *(np.ascontiguousarray(one, np.int64).tobytes() for one in arrays))
+    return _find_once(sum_bits, channels.zero_point, *(np.ascontiguousarray(one, np.int64).tobytes() for one in arrays))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +125,9 @@ def _find_scaled_once(
     bits, factors, offsets = np.zeros((3, len(channels.first)), np.int64)
     largest = np.maximum(np.abs(channels.first), np.abs(channels.last))
     for one in range(SUM_BITS, MAX_SCALE_BITS + 1):
-        found, factor, offset = _find_each(channels, *steps, FRACTION_BITS, is_one=True, scale_bits=one - SUM_BITS)
+        found, factor, offset = _find_each(channels, steps, FRACTION_BITS, one, is_one=True)
         new = found & (bits == 0) & (largest < 1 << (31 - one))
-        bits[new], factors[new], offsets[new] = one, factor[new] >> (one - SUM_BITS), offset[0][new]
+        bits[new], factors[new], offsets[new] = one, factor[new], offset[0][new]
     return ScaledSequence(bits, factors, offsets) if bits.all() else None
 
 
@@ -138,14 +143,17 @@ def _signed_steps(channels: Channels) -> tuple[_Steps, _Steps]:
 
 
 @lru_cache(maxsize=KEPT)
-def _find_once(zero_point: int, multiplier: bytes, shift: bytes, first: bytes, last: bytes) -> Sequence | None:
+def _find_once(
+    sum_bits: int, zero_point: int, multiplier: bytes, shift: bytes, first: bytes, last: bytes
+) -> Sequence | None:
     channels = _channels(zero_point, multiplier, shift, first, last)
-    if max(np.abs(channels.first).max(), np.abs(channels.last).max()) > MAX_SUM or channels.shift.max() > 0:
+    largest = max(np.abs(channels.first).max(), np.abs(channels.last).max())
+    if largest > max_sum(sum_bits) or channels.shift.max() > 0:
         return None
-    negative, positive = _signed_steps(channels)
-    sequence = _find(channels, negative, positive, FRACTION_BITS, is_one=True)
+    steps = _signed_steps(channels)
+    sequence = _find(channels, steps, FRACTION_BITS, sum_bits, is_one=True)
     for bits in OTHER_FRACTION_BITS:
-        sequence = sequence or _find(channels, negative, positive, bits, is_one=False)
+        sequence = sequence or _find(channels, steps, bits, sum_bits, is_one=False)
     return sequence
 
 
@@ -194,51 +202,53 @@ class _Steps:
             ),
         )
 
-    def offsets(self, factor: Array, bits: int) -> tuple[Array, Array]:
+    def offsets(self, factor: Array, bits: int, sum_bits: int) -> tuple[Array, Array]:
         """(least, most) offset of each channel that gives all this; least > most where none does."""
-        least = (self.from_ << bits) - _products(self.at_least, factor)
-        most = ((self.up_to + 1) << bits) - 1 - _products(self.at_most, factor)
+        least = (self.from_ << bits) - _products(self.at_least, factor, sum_bits)
+        most = ((self.up_to + 1) << bits) - 1 - _products(self.at_most, factor, sum_bits)
         return least.max(1), most.min(1)
 
 
-def _factors(channels: Channels, bits: int, scale_bits: int) -> Iterator[Array]:
-    """Factors of each channel, the ideal one first; multiples of 2^scale_bits."""
-    ideal = channels.multiplier * 2.0 ** (channels.shift + bits - SUM_BITS + 1 - scale_bits)
+def _factors(channels: Channels, bits: int, sum_bits: int) -> Iterator[Array]:
+    """Factors of each channel, the ideal one first."""
+    ideal = channels.multiplier * 2.0 ** (channels.shift + bits - sum_bits + 1)
     nearest = np.rint(np.minimum(ideal, 1 << 32)).astype(np.int64)
     for distance in sorted(range(-MAX_DISTANCE, MAX_DISTANCE + 1), key=abs):
-        yield np.clip(nearest + distance, 0, None) << scale_bits
+        yield np.clip(nearest + distance, 0, None)
 
 
-def _room(channels: Channels, factor: Array, scale_bits: int) -> tuple[Array, Array]:
+def _room(channels: Channels, factor: Array, sum_bits: int) -> tuple[Array, Array]:
     """(least, most) offset without overflow, at the ends and so everywhere; none for a factor beyond 31 bits."""
-    low, high = (_products(one[:, None], factor)[:, 0] for one in (channels.first, channels.last))
-    is_word = factor >> scale_bits <= INT32_MAX
+    low, high = (_products(one[:, None], factor, sum_bits)[:, 0] for one in (channels.first, channels.last))
+    is_word = factor <= INT32_MAX
     least = np.where(is_word, INT32_MIN - np.minimum(low, 0), _BEYOND)
     return least, INT32_MAX - np.maximum(high, 0)
 
 
-def _find(channels: Channels, negative: _Steps, positive: _Steps, bits: int, *, is_one: bool) -> Sequence | None:
+def _find(
+    channels: Channels, steps: tuple[_Steps, _Steps], bits: int, sum_bits: int, *, is_one: bool
+) -> Sequence | None:
     """is_one: the same offset for sums of both signs."""
-    is_found, factors, offsets = _find_each(channels, negative, positive, bits, is_one=is_one)
+    is_found, factors, offsets = _find_each(channels, steps, bits, sum_bits, is_one=is_one)
     difference = offsets[0] - offsets[1]
     if not is_found.all() or np.abs(difference).max() > INT32_MAX:
         return None
-    return Sequence(bits, factors, offsets[1], None if is_one else difference)
+    return Sequence(bits, factors, offsets[1], None if is_one else difference, sum_bits)
 
 
 def _find_each(
-    channels: Channels, negative: _Steps, positive: _Steps, bits: int, *, is_one: bool, scale_bits: int = 0
+    channels: Channels, steps: tuple[_Steps, _Steps], bits: int, sum_bits: int, *, is_one: bool
 ) -> tuple[Array, Array, Array]:
     """(which channels have one, factor, offsets [2, channels] of negative sums and of the others).
 
-    scale_bits: by how many bits more than SUM_BITS sums are scaled; the factor is by as many larger.
+    steps: of negative sums and of the others.
     """
     count = len(channels.first)
     is_found = np.zeros(count, bool)
     factors, offsets = np.zeros(count, np.int64), np.zeros((2, count), np.int64)
-    for factor in _factors(channels, bits, scale_bits):
-        room = _room(channels, factor, scale_bits)
-        bounds = np.array([negative.offsets(factor, bits), positive.offsets(factor, bits)])
+    for factor in _factors(channels, bits, sum_bits):
+        room = _room(channels, factor, sum_bits)
+        bounds = np.array([one.offsets(factor, bits, sum_bits) for one in steps])
         least, most = np.maximum(bounds[:, 0], room[0]), np.minimum(bounds[:, 1], room[1])
         common = least.max(0), most.min(0)
         has_common = common[0] <= common[1]

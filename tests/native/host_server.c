@@ -17,6 +17,8 @@
 #include "sapmcu/packed_shallow_conv2d.h"
 #include "sapmcu/pool2d.h"
 #include "sapmcu/transpose_conv2d.h"
+#include "sapmcu/wide_fully_connected.h"
+#include "sapmcu/winograd_conv2d.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -33,6 +33,11 @@ KERNELS = (
     "sapmcu_packed_shallow_conv2d_row_s8",
     "sapmcu_packed_fully_connected_row_s8",
     "sapmcu_packed_fully_connected_s8",
+    "sapmcu_wide_conv2d_row_s8",
+    "sapmcu_wide_conv2d_small_row_s8",
+    "sapmcu_wide_fully_connected_row_s8",
+    "sapmcu_wide_fully_connected_s8",
+    "sapmcu_winograd_conv2d_rows_s8",
     "sapmcu_transpose_conv2d_row_s8",
     "sapmcu_average_pool2d_row_s8",
     "sapmcu_max_pool2d_row_s8",
@@ -80,7 +85,10 @@ ENGINE = (
 FUNCTIONS = (*DRIVERS, *KERNELS)
 COMPILED = (*FUNCTIONS, *ROW_KERNELS, *ENGINE)
 
-PARTS_OF_TWINS = ("sapmcu_compute_packed_single", "sapmcu_compute_windows", "sapmcu_clamp_row")
+PARTS_OF_TWINS = (
+    *("sapmcu_compute_packed_single", "sapmcu_compute_wide_single"),
+    *("sapmcu_compute_windows", "sapmcu_clamp_row"),
+)
 """Functions that several twins call."""
 
 HERE = Path(__file__).parent

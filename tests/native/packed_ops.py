@@ -17,12 +17,13 @@ from strategies_data import generators, zero_points
 
 from sapmcu.ir import native, ops
 from sapmcu.ir.cascade import RowForm
+from sapmcu.ir.filters import FilterForm
 from sapmcu.ir.graph import Array, Graph, Quantization, Tensor
 from sapmcu.ir.padding import VALID, output_size, same_padding
 from sapmcu.ir.twins import Twins
 from sapmcu.lower.graph import lower_ops
 from sapmcu.lower.packed_depthwise import COLUMN_BYTES, SMALL_COLUMNS
-from sapmcu.lower.packing import SMALL_BYTES
+from sapmcu.lower.packing import SMALL_BYTES, SMALL_KERNELS
 from sapmcu.reference import run_graph
 
 C_TYPES = {"int8_t": np.int8, "uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32, "uint32_t": np.uint32}
@@ -128,11 +129,29 @@ def lanes_graphs() -> st.SearchStrategy[Graph]:
     return st.one_of(packed_convolutions(), wide)
 
 
-def packed_form(graph: Graph, twins: Twins = Twins.DSP) -> RowForm | None:
+@st.composite
+def tiled_convolutions(draw: st.DrawFn) -> Graph:
+    """3x3 windows over even numbers of rows, of any width; edges on any side or none."""
+    channels, count = draw(st.sampled_from((4, 8, 12, 16, 20, 64))), 2 * draw(st.integers(1, 3))
+    out = 2 * draw(st.integers(1, 3)), draw(st.integers(4, 11))
+    pads = draw(st.sampled_from((((1, 1), (1, 1)), ((0, 0), (0, 0)), ((2, 0), (0, 2)), ((0, 1), (2, 1)))))
+    size = out[0] + 2 - sum(pads[0]), out[1] + 2 - sum(pads[1])
+    generator = draw(generators)
+    x = tensor("x", (1, max(size[0], 1), size[1], channels), "int8", 0.5, draw(zero_points))
+    out = output_size(x.shape[1], 3, 1, pads[0], 1), out[1]
+    values = draw(packed_filters((count, 3, 3, channels), generator))
+    filters, bias, y = scaled(x, values, 0, (1, *out, count), draw, generator)
+    return graph_of(ops.Conv2D(("x", "f", "b"), ("y",), (1, 1), pads, (1, 1), draw(clamps(y))), x, filters, bias, y)
+
+
+KERNELS = ("_packed_", "_lanes_", "_wide_", "_winograd_")
+
+
+def packed_form(graph: Graph, twins: Twins = Twins.DSP, filters: FilterForm = FilterForm.INT8) -> RowForm | None:
     """The form of the graph's op; None where the proof fails."""
-    (form,) = lower_ops(graph, twins=twins)[0].lowered.forms
+    (form,) = lower_ops(graph, twins=twins, filters=(filters,))[0].lowered.forms
     assert form.kernel is not None
-    return form if "packed" in form.kernel.name or "lanes" in form.kernel.name else None
+    return form if any(one in form.kernel.name for one in KERNELS) else None
 
 
 def run_packed(machine: Machine, graph: Graph, form: RowForm, value: Array, *, is_small: bool) -> Array:
@@ -186,9 +205,13 @@ def _on_machine(value: native.Value) -> Value:
 
 
 def assert_packed_equals_reference(
-    machine: Machine, graph: Graph, inputs: Sequence[Sequence[Array]], twins: Twins = Twins.DSP
+    machine: Machine,
+    graph: Graph,
+    inputs: Sequence[Sequence[Array]],
+    twins: Twins = Twins.DSP,
+    filters: FilterForm = FilterForm.INT8,
 ) -> None:
-    form = packed_form(graph, twins)
+    form = packed_form(graph, twins, filters)
     image = packed_image(graph) if twins is Twins.DSP else None
     for values in inputs if image else ():
         call, may_be_in_place = image
@@ -199,7 +222,7 @@ def assert_packed_equals_reference(
     for values in inputs if form else ():
         expected = run_graph(graph, values)[graph.outputs[0]]
         for is_small in (
-            (False, True) if "conv2d" in form.kernel.name and 0 < form.scratch_bytes <= SMALL_BYTES else (False,)
+            (False, True) if form.kernel in SMALL_KERNELS and 0 < form.scratch_bytes <= SMALL_BYTES else (False,)
         ):
             got = run_packed(machine, graph, form, values[0], is_small=is_small)
             np.testing.assert_array_equal(got, expected, err_msg=str(graph.ops[0]))

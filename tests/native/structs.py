@@ -26,6 +26,8 @@ STRUCTS: Mapping[str, str] = {
     "sapmcu_packed_conv2d_s8_params": """
         P:filter P:zero_row H:in_width H:in_channels H:out_width H:out_channels H:kernel_height H:kernel_width
         H:stride_width H:pad_left H:row_words B:shift b:low b:high B:is_copied""",
+    "sapmcu_winograd_conv2d_s8_params": """
+        P:filter P:zero_row H:in_width H:in_channels H:out_width H:out_channels H:pad_left B:shift b:low b:high""",
     "sapmcu_lanes_conv2d_s8_params": """
         P:filter P:rest P:bias P:multiplier P:shift P:zero_row H:in_width H:in_channels H:out_width H:out_channels
         H:kernel_height H:kernel_width H:stride_width H:dilation_width H:pad_left b:y_zero_point b:low b:high""",

@@ -20,10 +20,11 @@ from native.cases import (
 )
 from native.kernel_files import GCC, build_host_server, build_kernels
 from native.machines import Emulated, Host
-from native.packed_ops import assert_packed_equals_reference, lanes_graphs, packed_graphs
+from native.packed_ops import assert_packed_equals_reference, lanes_graphs, packed_graphs, tiled_convolutions
 from strategies import transpose_convolution_graphs, varied_inputs
 from strategies_data import REPEATABLE, generators
 
+from sapmcu.ir.filters import FilterForm
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.twins import Twins
 
@@ -80,6 +81,22 @@ def test_packed_filters_give_the_reference(
     machine: Host | Emulated, graph: Graph, generator: np.random.Generator
 ) -> None:
     assert_packed_equals_reference(machine, graph, varied_inputs(graph, generator))
+
+
+@REPEATABLE
+@given(packed_graphs(), generators)
+def test_wide_filters_give_the_reference(
+    machine: Host | Emulated, graph: Graph, generator: np.random.Generator
+) -> None:
+    inputs = varied_inputs(graph, generator)
+    assert_packed_equals_reference(machine, graph, inputs, filters=FilterForm.INT16)
+
+
+@REPEATABLE
+@given(tiled_convolutions(), generators)
+def test_tiles_give_the_reference(machine: Host | Emulated, graph: Graph, generator: np.random.Generator) -> None:
+    inputs = varied_inputs(graph, generator)
+    assert_packed_equals_reference(machine, graph, inputs, filters=FilterForm.WINOGRAD)
 
 
 @REPEATABLE

@@ -35,13 +35,25 @@ typedef struct {
     uint16_t row_words; /* kernel_width * in_channels / 4, rounded up */
     uint8_t shift;
     int8_t low, high;  /* clamp of y, inclusive */
-    uint8_t is_copied; /* scratch has room for padded copies of the rows */
+    uint8_t is_copied; /* whether scratch has room for a copy of the rows with their padding */
 } sapmcu_packed_conv2d_s8_params;
+
+/* Values of is_copied. MERGED, in wide_conv2d.h alone: by columns, so that a window is one run of numbers:
+ * filters are [kernel_width, kernel_height, in_channels] then, with zeros at their end, not at each row's;
+ * row_words is that of them all.
+ */
+enum { SAPMCU_NOT_COPIED, SAPMCU_COPIED, SAPMCU_MERGED };
+
+/* Words of four numbers that a window takes. */
+static inline uint32_t sapmcu_packed_steps(const sapmcu_packed_conv2d_s8_params *p) {
+    return p->is_copied == SAPMCU_MERGED ? p->row_words : (uint32_t)p->kernel_height * p->row_words;
+}
 
 /* params: sapmcu_packed_conv2d_s8_params. rows: [kernel_height], each in_width * in_channels bytes. y:
  * out_width * out_channels bytes; it may start where rows[0] does, if windows are single pixels that y's are
- * no longer than and no column is skipped. scratch: 4-byte aligned, kernel_height * row_words * 16 bytes, and
- * with is_copied kernel_height * (4 + in_channels * (columns from the first window to the last)) + 4. */
+ * no longer than and no column is skipped. scratch: 4-byte aligned, 16 bytes for each of
+ * sapmcu_packed_steps; if copied, 12 + kernel_height * (4 + in_channels * (columns from the first window to
+ * the last)) more, and if merged 8 for each of the steps. */
 sapmcu_row_fn sapmcu_packed_conv2d_row_s8;
 
 /* Bytes of scratch that sapmcu_packed_conv2d_small_row_s8 has on the stack. */

@@ -6,30 +6,7 @@
  * four results; or one pixel, 8 for 8 and 29. In assembly: it takes all 14 registers, and compilers don't
  * form LDM. */
 
-#include "sapmcu/packed_conv2d.h"
-
-/* The assembly knows the order. x: of both pixels, widened to 16 bits: for every four numbers the words (0,
- * 2) of the first and the second pixel, then (1, 3). */
-typedef struct {
-    int8_t *y[2]; /* of each pixel */
-    const int8_t *y_end;
-    const int32_t *x_end, *x;
-    uint32_t skipped_bytes; /* of the first round of steps */
-    uint32_t shift;
-    const int32_t *filter; /* of packed_conv2d.h */
-} sapmcu_packed_products;
-
-/* Code before the first step, of eight steps a round or, for one pixel, four. */
-static inline uint32_t sapmcu_skipped_bytes(uint32_t steps, uint32_t pixels) {
-    return pixels == 2 ? (0 - steps) % 8 * 48 : (0 - steps) % 4 * 32;
-}
-
-/* gcc must not conclude from an empty body which registers stay as they are. */
-#if defined(__clang__)
-#define SAPMCU_PACKED_ASSEMBLY __attribute__((naked, noinline))
-#else
-#define SAPMCU_PACKED_ASSEMBLY __attribute__((naked, noinline, noipa))
-#endif
+#include "products_state.h"
 
 /* lr: x; r12: filter; r4, r5: sums of channel 0; r6, r7: of 256 times channel 1 and channel 0, in which SMLAD
  * multiplies by both. */
@@ -46,13 +23,6 @@ static inline uint32_t sapmcu_skipped_bytes(uint32_t steps, uint32_t pixels) {
     "smlad  r5, r11, r2, r5     \n"                                                                          \
     "smlad  r6, r10, r1, r6     \n"                                                                          \
     "smlad  r7, r11, r1, r7     \n"
-
-#define SAPMCU_PACKED_GENERAL(SUM, FACTOR, OFFSET, NEGATIVE)                                                 \
-    "and    r11, " NEGATIVE ", " SUM ", asr #31 \n"                                                          \
-    "add    r11, r11, " OFFSET "                \n"                                                          \
-    "smmla  " SUM ", " SUM ", " FACTOR ", r11   \n"                                                          \
-    "asr    " SUM ", " SUM ", r10               \n"                                                          \
-    "ssat   " SUM ", #8, " SUM "                \n"
 
 /* Takes 68 bytes of stack. sp: y, y of pixel 1, y_end, x_end, x, the first step, shift, what requantizes. */
 SAPMCU_PACKED_ASSEMBLY __attribute__((unused)) static void
@@ -118,5 +88,8 @@ sapmcu_compute_packed(__attribute__((unused)) const sapmcu_packed_products *stat
 
 /* The first pixel alone. Takes 48 bytes of stack. */
 void sapmcu_compute_packed_single(const sapmcu_packed_products *state);
+
+/* What sapmcu_products_core says of both. */
+#define SAPMCU_PACKED_STEPS 48, 32, 0, 2, 0
 
 #endif

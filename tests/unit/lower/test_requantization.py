@@ -12,15 +12,16 @@ from sapmcu.lower.requantization import (
     FRACTION_BITS,
     HIGH,
     LOW,
-    MAX_SUM,
     SUM_BITS,
     Channels,
     Sequence,
     find_scaled_sequence,
     find_sequence,
     first_sums,
+    max_sum,
 )
 
+MAX_SUM = max_sum()
 multipliers = st.one_of(st.integers(2**30, 2**31 - 1), st.sampled_from([2**30, 2**31 - 1, 2**30 + 1]))
 zero_points = st.one_of(st.just(-128), st.integers(-128, 127))
 

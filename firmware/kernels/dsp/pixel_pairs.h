@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SAPMCU_PIXEL_PAIRS_H
+#define SAPMCU_PIXEL_PAIRS_H
+
+/* The windows of two pixels are widened once, then multiplied by all filters: what kernels share whose
+ * filters have 8 and 16 bits. */
+
+#include "sapmcu/packed_conv2d.h"
+
+#include "dsp.h"
+#include "products_state.h"
+
+/* Widen words of four numbers of two pixels, one or more. */
+static inline int32_t *widen(int32_t *to, const int8_t *a, const int8_t *b, uint32_t words) {
+    const int8_t *const end = a + 4 * words;
+    do {
+        __asm__ volatile("ldr    r8, [%[a]], #4       \n"
+                         "ldr    r9, [%[b]], #4       \n"
+                         "sxtb16 r10, r8, ror #8      \n"
+                         "sxtb16 r11, r9, ror #8      \n"
+                         "sxtb16 r8, r8               \n"
+                         "sxtb16 r9, r9               \n"
+                         "stm    %[to]!, {r8-r11}     \n"
+                         : [to] "+r"(to), [a] "+r"(a), [b] "+r"(b)
+                         :
+                         : "r8", "r9", "r10", "r11", "memory");
+    } while (a != end);
+    return to;
+}
+
+/* Windows in the image, whose rows may be followed by any numbers to a multiple of four. offset: of each
+ * pixel. */
+static void widen_inside(int32_t *to, const int8_t *const *rows, const int8_t *const *end, uint32_t row_words,
+                         int32_t first, int32_t second) {
+    do {
+        const int8_t *const row = *rows++;
+        to = widen(to, row + first, row + second, row_words);
+    } while (rows != end);
+}
+
+/* Windows of which some lies beside the image, or what follows may not be read. */
+static __attribute__((noinline)) void widen_edge(const sapmcu_packed_conv2d_s8_params *p, int32_t *to,
+                                                 const int8_t *const *rows, int32_t first, int32_t second) {
+    const uint32_t channels = p->in_channels;
+    for (uint32_t ky = 0; ky < p->kernel_height; ky++) {
+        int16_t *const halves = (int16_t *)to;
+        for (uint32_t tap = 0; tap < p->kernel_width; tap++) {
+            const uint32_t a = (uint32_t)first + tap, b = (uint32_t)second + tap;
+            const int8_t *const x0 = a < p->in_width ? rows[ky] + a * channels : p->zero_row;
+            const int8_t *const x1 = b < p->in_width ? rows[ky] + b * channels : p->zero_row;
+            if (channels % 4 == 0) {
+                to = widen(to, x0, x1, channels / 4);
+                continue;
+            }
+            for (uint32_t c = 0; c < channels; c++) {
+                const uint32_t at = tap * channels + c, half = (at & ~3U) * 2 + (at & 1) * 4 + (at & 2) / 2;
+                halves[half] = x0[c];
+                halves[half + 2] = x1[c];
+            }
+        }
+        if (channels % 4 != 0) {
+            to += 4 * p->row_words;
+        }
+    }
+}
+
+static __attribute__((noinline)) int8_t *fill(int8_t *to, int8_t value, uint32_t count) {
+    for (; count > 0; count--) {
+        *to++ = value;
+    }
+    return to;
+}
+
+/* Copies of rows with so many columns, the padding among them, so that no window is at an edge. */
+static const int8_t *const *pad_rows(const sapmcu_packed_conv2d_s8_params *p, const int8_t *const *rows,
+                                     uint32_t columns, void *to) {
+    const uint32_t channels = p->in_channels, before = p->pad_left;
+    const uint32_t inside = columns - before < p->in_width ? columns - before : p->in_width;
+    const int8_t **const padded = to;
+    int8_t *copy = (int8_t *)(padded + p->kernel_height);
+    for (uint32_t ky = 0; ky < p->kernel_height; ky++) {
+        const int8_t *x = rows[ky];
+        padded[ky] = copy;
+        copy = fill(copy, p->zero_row[0], before * channels);
+        uint32_t left = inside * channels;
+        for (; left >= 4; left -= 4, x += 4, copy += 4) {
+            sapmcu_store_s8x4(copy, sapmcu_load_s8x4(x));
+        }
+        for (; left > 0; left--) {
+            *copy++ = *x++;
+        }
+        copy = fill(copy, p->zero_row[0], (columns - before - inside) * channels);
+    }
+    return padded;
+}
+
+/* A copy of rows of one to three channels by columns, the padding among them, each with the pixels of all
+ * rows. Up to three bytes behind it are written, too. */
+static inline const int8_t *merge_rows(const sapmcu_packed_conv2d_s8_params *p, const int8_t *const *rows,
+                                       uint32_t columns, int8_t *to) {
+    const uint32_t channels = p->in_channels;
+    const int8_t *const merged = to, *const *const end = rows + p->kernel_height;
+    for (uint32_t x = 0U - p->pad_left; columns > 0; x++, columns--) {
+        if (x >= p->in_width) {
+            to = fill(to, p->zero_row[0], channels * p->kernel_height);
+            continue;
+        }
+        for (const int8_t *const *row = rows; row < end; to += channels) {
+            sapmcu_store_s8x4(to, sapmcu_load_s8x4(*row++ + x * channels));
+        }
+    }
+    return merged;
+}
+
+/* An odd number of channels: the first two, then all but the first. */
+static __attribute__((noinline)) void compute_odd(const sapmcu_packed_conv2d_s8_params *p,
+                                                  sapmcu_packed_products *state, uint32_t step_words,
+                                                  void (*compute)(const sapmcu_packed_products *)) {
+    int8_t *const y_end = state->y[0] + p->out_channels;
+    state->y_end = state->y[0] + 2;
+    compute(state);
+    state->y[0]++;
+    state->y[1]++;
+    state->y_end = y_end;
+    state->filter = p->filter + 6 + step_words * sapmcu_packed_steps(p) + (p->shift ? 2 : 0);
+    compute(state);
+    state->filter = p->filter;
+}
+
+/* The row kernel of packed_conv2d.h and wide_conv2d.h, but for the clamp. */
+static inline __attribute__((always_inline)) void sapmcu_convolve_row(const sapmcu_products_core *core,
+                                                                      const void *params,
+                                                                      const int8_t *const *rows, int8_t *y,
+                                                                      void *scratch) {
+    const sapmcu_packed_conv2d_s8_params *const p = params;
+    const uint32_t channels = p->out_channels, steps = core->takes_merged
+                                                           ? sapmcu_packed_steps(p)
+                                                           : (uint32_t)p->kernel_height * p->row_words;
+    int32_t column = -(int32_t)p->pad_left, in_width = p->in_width;
+    sapmcu_packed_products state;
+    state.x = scratch;
+    state.x_end = state.x + 4 * steps;
+    state.shift = p->shift;
+    state.filter = p->filter;
+    const int8_t *merged; /* the one row of which windows are runs */
+    int32_t column_bytes = p->in_channels;
+    uint32_t height = p->kernel_height;
+    if (p->is_copied != SAPMCU_NOT_COPIED) {
+        const uint32_t columns = (p->out_width - 1U) * p->stride_width + p->kernel_width;
+        int32_t *const copy = (int32_t *)scratch + 4 * steps;
+        if (core->takes_merged && p->is_copied == SAPMCU_MERGED) {
+            merged = merge_rows(p, rows, columns, (int8_t *)copy);
+            rows = &merged;
+            column_bytes *= (int32_t)height;
+            height = 1;
+            column = 0;
+            in_width = (int32_t)columns + 4; /* no window is the last */
+        } else if (column < 0 || (int32_t)columns + column > in_width) {
+            rows = pad_rows(p, rows, columns, copy);
+            column = 0;
+            in_width = (int32_t)columns + 4;
+        }
+    }
+    const int32_t last = in_width * column_bytes - 4 * p->row_words;
+    uint32_t pixels = 2 - p->out_width % 2; /* the first of an odd number has no partner */
+    state.skipped_bytes = sapmcu_skipped_bytes(core, steps, pixels);
+    for (const int8_t *const end = y + p->out_width * channels; y < end;) {
+        const int32_t second = pixels == 2 ? column + p->stride_width : column;
+        if (column >= 0 && second * column_bytes <= last) {
+            widen_inside(scratch, rows, rows + height, p->row_words, column * column_bytes,
+                         second * column_bytes);
+        } else {
+            widen_edge(p, scratch, rows, column, second);
+        }
+        state.y[0] = y;
+        state.y[1] = y + channels;
+        state.y_end = y + channels;
+        if (channels % 2) {
+            compute_odd(p, &state, core->step_words, pixels == 2 ? core->pair : core->single);
+        } else if (pixels == 2) {
+            core->pair(&state);
+        } else {
+            core->single(&state);
+        }
+        y += pixels * channels;
+        column = second + p->stride_width;
+        if (pixels == 1) {
+            pixels = 2;
+            state.skipped_bytes = sapmcu_skipped_bytes(core, steps, 2);
+        }
+    }
+}
+
+#endif
