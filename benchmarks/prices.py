@@ -24,6 +24,7 @@ from sapmcu.emit.native_project import emit_native_project
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.tflite import write_tflite
 from sapmcu.ir import ops
+from sapmcu.ir.filters import FilterForm
 from sapmcu.ir.graph import Array, DType, Graph, Op, Quantization, Tensor
 from sapmcu.ir.padding import same_padding
 from sapmcu.ir.twins import Twins
@@ -153,7 +154,10 @@ def convolutions(maker: Maker) -> None:
 
 def wide_convolutions(maker: Maker) -> None:
     for zero_point in (LOW, 5):
-        for size, inputs, outputs in ((16, 16, 16), (8, 64, 64), (16, 32, 32), (9, 32, 24), (16, 3, 16), (32, 3, 16)):
+        for size, inputs, outputs in (
+            *((16, 16, 16), (8, 64, 64), (16, 32, 32), (9, 32, 24), (16, 3, 16), (32, 3, 16), (14, 8, 16), (6, 24, 8)),
+            *((10, 40, 12), (24, 16, 8), (12, 48, 32)),
+        ):
             maker.conv((size, size, inputs), outputs, (3, 3), 1, zero_point)
             maker.conv((size, size, inputs), outputs, (3, 3), 2, zero_point)
         maker.conv((49, 10, 1), 64, (10, 4), 2, zero_point)
@@ -238,7 +242,9 @@ def firmwares(cases: Sequence[Case]) -> Iterator[Sequence[Case]]:
     yield part
 
 
-def measure(cases: Sequence[Case], board_name: str, twins: Twins) -> Iterator[tuple[str, Sample]]:
+def measure(
+    cases: Sequence[Case], board_name: str, twins: Twins, filters: FilterForm = FilterForm.INT8
+) -> Iterator[tuple[str, Sample]]:
     """(kernel, (shape, instructions)) of each op that is one call."""
     board = load_board(board_name)
     tensors = {one.name: one for _, group in cases for one in group}
@@ -249,7 +255,7 @@ def measure(cases: Sequence[Case], board_name: str, twins: Twins) -> Iterator[tu
     arrays = [random.integers(LOW, HIGH, tensors[name].shape).astype(np.int8) for name in inputs]
     values = run_graph(graph, arrays)
     vector = Vector(tuple(one.tobytes() for one in arrays), tuple(values[name].tobytes() for name in graph.outputs))
-    program = lower_graph(graph, twins=twins)
+    program = lower_graph(graph, twins=twins, filters=[filters] * len(graph.ops))
     files = emit_native_project(graph, write_tflite(graph), board, [vector], Origin("0", "make prices"), program)
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "firmware"
@@ -264,10 +270,20 @@ def measure(cases: Sequence[Case], board_name: str, twins: Twins) -> Iterator[tu
 
 
 def measure_forms(cases: Sequence[Case], board_name: str) -> Iterator[tuple[str, Sample]]:
-    """Ops as they are lowered for the board, and as they are where a proof fails: in the forms that all cores have."""
+    """Ops as they are lowered for the board, and as they are where a proof fails: in the forms that all cores have.
+
+    On cores with DSP also with larger filters, where these have kernels of their own.
+    """
     yield from measure(cases, board_name, twins := load_board(board_name).twins)
     if twins is Twins.DSP:
         yield from measure(cases, board_name, Twins.NONE)
+        for filters, kernels in LARGER.items():
+            found = measure(cases, board_name, twins, filters)
+            yield from ((kernel, sample) for kernel, sample in found if kernel.startswith(kernels))
+
+
+LARGER = {FilterForm.INT16: "sapmcu_wide_", FilterForm.WINOGRAD: "sapmcu_winograd_"}
+"""Forms of filters that `convert --prefer speed` chooses from, and the begin of their kernels' names."""
 
 
 def fit(samples: Sequence[Sample]) -> tuple[Mapping[str, float], float]:

@@ -21,9 +21,10 @@ from sapmcu.emulation import build_project, default_emulator, run_project
 from sapmcu.errors import ToolError, UserError
 from sapmcu.frontends.tflite import read_tflite
 from sapmcu.ir.bench import Bench, BenchPlan, BenchRow
-from sapmcu.ir.build import Engine
+from sapmcu.ir.build import Engine, Prefer
 from sapmcu.ir.memory import Kernels
 from sapmcu.ir.run import Run
+from sapmcu.ir.twins import Twins
 from sapmcu.ir.vectors import Vector
 from sapmcu.pipeline import ConvertOptions, convert
 from sapmcu.plan.tflm import predict_arena, target_for
@@ -40,8 +41,12 @@ PLANS: Mapping[BenchPlan, Mapping[str, Any]] = {
     BenchPlan.INPUT_ROWS: {"optimize": "sram", "input_rows": True},
 }
 """The options of `sapmcu convert` that make each plan."""
-PREFERS: Sequence[str | None] = (None,)
-"""Values of convert's --prefer; None: without."""
+PREFERS: Mapping[BenchPlan, Sequence[str | None]] = {
+    BenchPlan.WHOLE: (None, Prefer.SPEED),
+    BenchPlan.ROWS: (None, Prefer.SPEED),
+    BenchPlan.INPUT_ROWS: (None,),
+}
+"""Values of convert's --prefer; None: without, the only one for cores where kernels are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,8 @@ class _OneBoard:
         """TFLM's first; `notes` gets what is missing and why."""
         rows: list[BenchRow] = []
         for plan in self._options.plans:
-            for prefer in PREFERS:
-                place = f"{self._path.stem} on {self._board.name}, {plan}"
+            for prefer in PREFERS[plan] if self._board.twins is Twins.DSP else (None,):
+                place = ", ".join(filter(None, (f"{self._path.stem} on {self._board.name}", plan, prefer)))
                 self._progress(place)
                 try:
                     rows.append(self._native(plan, prefer))

@@ -33,7 +33,7 @@ class Rebuild:
     board: str
     emulator: str
     toolchain: str | None
-    prefer: Prefer
+    prefer: Prefer | None
 
 
 def first_different_op(firmware: Firmware, rebuild: Rebuild, project_dir: Path, vector: Vector) -> int | None:
@@ -91,7 +91,8 @@ def _whole_plan(graph: Graph, project_dir: Path) -> ArenaPlan:
     from sapmcu.lower.graph import lower_graph
 
     project = load_project(project_dir / "firmware")
-    return lower_graph(graph, twins=project.twins, apart=[one for one in Apart if one in project.apart]).plan
+    apart = [one for one in Apart if one in project.apart]
+    return lower_graph(graph, twins=project.twins, apart=apart, filters=project.filters).plan
 
 
 def _has_whole_plan(device: Device, project_dir: Path) -> bool:
@@ -144,8 +145,12 @@ def _boards(firmware: Path, name: str) -> list[Board]:
 
 def _write_whole_project(directory: Path, board: Board, project_dir: Path, vector: Vector) -> None:
     """Kernels and the like that the project has, too, are the project's. Raises: OSError, UserError."""
-    model = (project_dir / "model.tflite").read_bytes()
-    files = emit_native_project(_graph(project_dir), model, board, [vector], Origin("", ""))
+    from sapmcu.lower.graph import lower_graph
+
+    model, graph = (project_dir / "model.tflite").read_bytes(), _graph(project_dir)
+    filters = load_project(project_dir / "firmware").filters
+    program = lower_graph(graph, twins=board.twins, filters=filters)
+    files = emit_native_project(graph, model, board, [vector], Origin("", ""), program)
     for path, data in {**files, "model.tflite": model}.items():
         own = project_dir / path
         is_hand_written = path.startswith(("firmware/kernels/", "firmware/engine/", "firmware/include/"))

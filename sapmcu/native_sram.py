@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sapmcu.errors import UserError
+from sapmcu.filter_choice import without_tiles
 from sapmcu.ir.cascade import Cascade
 from sapmcu.ir.conversion import NativeArena
 from sapmcu.ir.cost import graph_macs
+from sapmcu.ir.filters import FilterForm
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.memory import Optimize
 from sapmcu.ir.native import Apart, NativeProgram
@@ -27,7 +29,8 @@ class NativeWish:
     """max_extra_macs: None for the default. room_bytes: for the arena on the board. by_rows: how inputs come;
     gives_rows: how outputs go.
 
-    twins: of the board's kernels. apart: region of what lies outside of the arena; then all ops run whole.
+    twins: of the board's kernels. apart: region of what lies outside of the arena; then all ops run whole. filters:
+    forms that were chosen for speed.
     """
 
     optimize: Optimize
@@ -37,6 +40,7 @@ class NativeWish:
     gives_rows: bool = False
     twins: Twins = Twins.NONE
     apart: Mapping[Apart, str] = field(default_factory=dict)
+    filters: tuple[FilterForm, ...] = ()
 
     @property
     def needs_rows(self) -> bool:
@@ -47,18 +51,28 @@ def plan_native(graph: Graph, wish: NativeWish) -> tuple[NativeProgram | None, s
     """The program as it is wished; None and the reason where the graph has an op that the engine can't run.
 
     none: whole ops. auto: whole ops where they have room, else the fewest MACs that have. sram: the least SRAM.
-    Inputs and outputs by rows need a plan by rows in any case.
+    Inputs and outputs by rows need a plan by rows in any case. Tiles need more memory than other forms of filters,
+    which take their place where the arena has no room otherwise.
     """
     try:
-        whole = lower_graph(graph, twins=wish.twins, apart=wish.apart)
+        program = _plan(graph, wish)
+        if FilterForm.WINOGRAD in wish.filters and program.plan.arena_bytes > wish.room_bytes:
+            other = _plan(graph, replace(wish, filters=without_tiles(wish.filters)))
+            program = min(program, other, key=lambda one: one.plan.arena_bytes)
     except UserError as error:
         return None, error.message
+    return program, ""
+
+
+def _plan(graph: Graph, wish: NativeWish) -> NativeProgram:
+    """Raises: UserError."""
+    whole = lower_graph(graph, twins=wish.twins, apart=wish.apart, filters=wish.filters)
     if wish.apart or not graph.ops or not (wish.needs_rows or _is_sought(whole, wish)):
-        return whole, ""
-    plan = plan_cascades(graph, lower_ops(graph, twins=wish.twins), _options(wish))
+        return whole
+    plan = plan_cascades(graph, lower_ops(graph, twins=wish.twins, filters=wish.filters), _options(wish))
     if not wish.needs_rows and plan.arena_bytes >= whole.plan.arena_bytes:
-        return whole, ""
-    return lower_graph(graph, twins=wish.twins, cascades=plan), ""
+        return whole
+    return lower_graph(graph, twins=wish.twins, cascades=plan, filters=wish.filters)
 
 
 def _is_sought(whole: NativeProgram, wish: NativeWish) -> bool:
@@ -79,9 +93,14 @@ def native_arena(
 ) -> NativeArena:
     """What a report says of the program. file_order: the graph with its ops as the file has them."""
     plan, cascades = program.plan, program.cascades
-    whole_bytes = plan.arena_bytes if cascades is None else lower_graph(graph, twins=wish.twins).plan.arena_bytes
+    whole = program if cascades is None else lower_graph(graph, twins=wish.twins, filters=program.filters)
+    whole_bytes = whole.plan.arena_bytes
     is_reordered = file_order.ops != graph.ops
-    in_file_order = lower_graph(file_order, twins=wish.twins, apart=wish.apart).plan if is_reordered else plan
+    in_file_order = plan
+    if is_reordered:
+        by_op = dict(zip(graph.ops, program.filters, strict=False))
+        filters = [by_op.get(op, FilterForm.INT8) for op in file_order.ops] if by_op else []
+        in_file_order = lower_graph(file_order, twins=wish.twins, apart=wish.apart, filters=filters).plan
     return NativeArena(
         arena_bytes=plan.arena_bytes,
         bound_bytes=plan.bound_bytes,

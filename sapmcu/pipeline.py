@@ -25,9 +25,10 @@ from sapmcu.emit.tflite import write_tflite
 from sapmcu.engines import Compared, engine_sram, pareto_front
 from sapmcu.errors import UserError
 from sapmcu.execution import check_execution, executor, tracer
+from sapmcu.filter_choice import preferred_filters
 from sapmcu.frontends.source import load_source
 from sapmcu.frontends.tflite import read_tflite
-from sapmcu.ir.build import Engine
+from sapmcu.ir.build import Engine, Prefer
 from sapmcu.ir.check import verify_graph
 from sapmcu.ir.conversion import Conversion, InputLayout, Interface, NativeArena, Rewrite
 from sapmcu.ir.graph import Array, Graph, Tensor
@@ -35,6 +36,7 @@ from sapmcu.ir.memory import Fit, Kernels, MemoryReport, Optimize
 from sapmcu.ir.native import Apart, NativeProgram
 from sapmcu.ir.ops import Opaque
 from sapmcu.ir.source import ModelFormat, Samples, Source
+from sapmcu.ir.speed import OpPrice
 from sapmcu.ir.text import dump_text
 from sapmcu.ir.tflite import op_code
 from sapmcu.ir.twins import Twins
@@ -83,6 +85,7 @@ class ConvertOptions:
     max_extra_macs: float | None = None
     input_rows: bool = False
     output_rows: bool = False
+    prefer: str | None = None
     pareto: bool = False
     clock: str = ClockChoice.RESET
     place: tuple[str, ...] = ()
@@ -115,6 +118,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     int8_samples = None if samples is None else samples.transposed(perms)
     inputs = make_inputs(graph, quantized_samples(graph, int8_samples), VECTORS)
     target = target_for(Kernels(options.kernels), dsp=board.dsp, mve=board.mve)
+    prefer = None if options.prefer is None else Prefer(options.prefer)
     wish = SramWish(optimize, MAX_EXTRA_MACS if extra is None else extra, largest_arena_bytes(board))
     tflm = optimize_tflm(graph, target, wish, inputs, progress)
     if tflm.graph is not graph:
@@ -130,6 +134,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         options.output_rows,
         twins=board.twins,
         apart=apart,
+        filters=preferred_filters(native, board, prefer, progress),
     )
     program, reason = plan_native(native, native_wish)
     fit = board_fit(board, memory)
@@ -153,11 +158,12 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
             trace=tracer(graph),
             per_layer=options.per_layer,
         )
+    origin = Origin(__version__, options.command)
     files = {
         "model.tflite": model,
         **{f"firmware/{name}": data for name, data in copied_board(options.board).items()},
         **emit_firmware(
-            Deployment(graph, tflm.graph, model, board, vectors[:KEPT_VECTORS], Origin(__version__, options.command)),
+            Deployment(graph, tflm.graph, model, board, vectors[:KEPT_VECTORS], origin, prefer),
             memory.tflm.required_bytes if Engine.TFLM in engines else None,
             program if Engine.NATIVE in engines else None,
         ),
@@ -180,7 +186,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         accuracy=accuracy,
         engines=engines,
         native=native_facts(program, native, in_file_order, is_order_best, native_wish),
-        native_ops=() if program is None else price_ops(native, program.steps, board.core, lower_ops(native)),
+        native_ops=native_prices(program, native, board),
         warnings=(
             *warnings(samples, graph, memory),
             *tflm.warnings,
@@ -218,6 +224,14 @@ def native_facts(
         return None
     file_order, _ = run_passes(in_file_order, NATIVE_PASSES)
     return native_arena(program, graph, file_order, is_order_best=is_order_best, wish=wish)
+
+
+def native_prices(program: NativeProgram | None, graph: Graph, board: Board) -> tuple[OpPrice, ...]:
+    """What the report says of the ops of the native engine's program, beside other forms of the same."""
+    if program is None:
+        return ()
+    smaller = lower_ops(graph, twins=board.twins) if program.filters else ()
+    return price_ops(graph, program.steps, board.core, lower_ops(graph), smaller)
 
 
 def quantize(

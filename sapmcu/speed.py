@@ -32,8 +32,9 @@ def op_speeds(project_dir: Path, run: Run) -> tuple[OpSpeed, ...]:
     graph, *_ = native_graph(read_tflite(model, path.stem, str(path)))
     if hashlib.sha256(model).hexdigest() != run.identity.sha256 or len(by_op) > len(graph.ops):
         raise UserError(f"{path} is not the model of the firmware", hint="convert again")
-    twins = load_project(project_dir / "firmware").twins
-    prices = price_ops(graph, lower_graph(graph, twins=twins).steps, run.identity.core)
+    project = load_project(project_dir / "firmware")
+    steps = lower_graph(graph, twins=project.twins, filters=project.filters).steps
+    prices = price_ops(graph, steps, run.identity.core)
     cycles = run.measurement.estimated_cycles_by_op
     return tuple(
         OpSpeed(

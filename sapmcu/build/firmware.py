@@ -25,7 +25,7 @@ ELF, MAP, LOG = "firmware.elf", "firmware.map", "build.log"
 def build_firmware(
     project_dir: Path,
     toolchain: str | None = None,
-    prefer: Prefer = Prefer.SPEED,
+    prefer: Prefer | None = None,
     *,
     target: str = "board",
     tflm: Path | None = None,
@@ -33,8 +33,8 @@ def build_firmware(
     """Build project_dir/firmware for one of its targets into project_dir/build/ENGINE-TOOLCHAIN[-TARGET]/,
     which is as it was until all is there.
 
-    tflm: a directory with TensorFlow Lite Micro, whose engine it then is. Same input, same ELF bytes, wherever the
-    directory lies. Raises: UserError, ToolError.
+    prefer: None for what the project was converted with, else speed. tflm: a directory with TensorFlow Lite Micro,
+    whose engine it then is. Same input, same ELF bytes, wherever the directory lies. Raises: UserError, ToolError.
     """
     firmware = project_dir.resolve() / "firmware"
     engine = Engine.NATIVE if tflm is None else Engine.TFLM
@@ -44,6 +44,7 @@ def build_firmware(
             f"{project.board} has no target {target!r}",
             hint=f"this firmware has {', '.join(sorted(project.targets))}",
         )
+    prefer = prefer or project.prefer or Prefer.SPEED
     compiler = _toolchain(toolchain, project, tflm)
     suffix = "" if target == "board" else f"-{target}"
     out = firmware.parent / "build" / f"{engine}-{compiler.name}{suffix}"

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from sapmcu.errors import UserError
-from sapmcu.ir.build import Engine, Link
+from sapmcu.ir.build import Engine, Link, Prefer
+from sapmcu.ir.filters import FilterForm
 from sapmcu.ir.firmware import FILE_NAMES, SCHEMA, FirmwareProject, FirmwareTarget, MemoryRegion
 
 HINT = "`sapmcu convert` writes this file; convert again"
@@ -69,6 +70,8 @@ def _project(reader: _Reader) -> FirmwareProject:
         defines=reader.texts("defines"),
         linker_script=(*reader.paths("linker_script", single=True), "")[0],
         apart=reader.texts("apart") if "apart" in reader.table else (),
+        prefer=reader.prefer("prefer") if reader.table.get("prefer") is not None else None,
+        filters=reader.filters("filters") if "filters" in reader.table else (),
         targets={name: _target(one) for name, one in reader.tables("targets").items()},
     )
     if "board" not in project.targets:
@@ -119,6 +122,16 @@ class _Reader:
 
     def link(self, key: str) -> Link:
         return Link(self._take(key, str, lambda value: value in list(Link), f"one of {', '.join(Link)}", "semihosting"))
+
+    def prefer(self, key: str) -> Prefer:
+        return Prefer(self._take(key, str, lambda one: one in list(Prefer), f"one of {', '.join(Prefer)}", "speed"))
+
+    def filters(self, key: str) -> tuple[FilterForm, ...]:
+        def fits(value: list[Any]) -> bool:
+            return all(one in list(FilterForm) for one in value)
+
+        values: list[Any] = self._take(key, list, fits, f"a list of {', '.join(FilterForm)}", [])
+        return tuple(map(FilterForm, values))
 
     def integer(self, key: str) -> int:
         return self._take(key, int, lambda value: 0 <= value < ADDRESS_END, "an unsigned 32-bit number", 0)

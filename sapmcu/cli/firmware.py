@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 PROJECT = click.argument("project", type=click.Path(path_type=Path))
 TOOLCHAIN = click.option("--toolchain", type=click.Choice(["gcc", "zig"]), help="Default: gcc where it is installed.")
-PREFER = click.option("--prefer", type=click.Choice(["speed", "size"]), default="speed", show_default=True)
+PREFER = click.option(
+    "--prefer",
+    type=click.Choice(["speed", "size"]),
+    help="What the compiler optimises for. Default: what the project was converted with, else speed.",
+)
 EMULATOR = click.option(
     "--emulator",
     type=click.Choice(["unicorn", "qemu", "renode"]),
@@ -236,7 +240,7 @@ def build_options(options: dict[str, Any]) -> dict[str, Any]:
 
     tflm = tflm_directory(Engine(options.pop("engine")), options.pop("tflm"))
     link = options["link"] and Link(options["link"])
-    return {**options, "tflm": tflm, "prefer": Prefer(options["prefer"]), "link": link}
+    return {**options, "tflm": tflm, "prefer": options["prefer"] and Prefer(options["prefer"]), "link": link}
 
 
 def _warn(done: Run | TestRun) -> None:

@@ -72,6 +72,13 @@ def fraction(ctx: click.Context, param: click.Parameter, value: str | None) -> f
     "with auto.",
 )
 @click.option(
+    "--prefer",
+    type=click.Choice(["speed", "size"]),
+    help="speed: filters of the native engine in the forms that take the fewest instructions and fit into the board's "
+    "flash (cores with DSP); its firmware is built with -O2. size: filters of 8 bits, and -Os. Default: filters of 8 "
+    "bits, -O2.",
+)
+@click.option(
     "--input-rows",
     is_flag=True,
     help="The application pushes the native engine's input row by row, as a camera does: it never lies in SRAM whole.",

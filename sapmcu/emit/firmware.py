@@ -12,7 +12,7 @@ from sapmcu.emit.project import emit_project
 from sapmcu.emit.readme import emit_readme
 from sapmcu.emit.renode import emit_renode
 from sapmcu.emit.vectors import embedded
-from sapmcu.ir.build import Engine
+from sapmcu.ir.build import Engine, Prefer
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.native import NativeProgram
 from sapmcu.ir.vectors import Vector
@@ -21,7 +21,7 @@ from sapmcu.ir.vectors import Vector
 @dataclass(frozen=True)
 class Deployment:
     """What every engine's firmware is made of. tflm_graph: computes what graph does, planned for TFLM. model: the
-    .tflite file of tflm_graph."""
+    .tflite file of tflm_graph. prefer: what was asked for."""
 
     graph: Graph
     tflm_graph: Graph
@@ -29,6 +29,7 @@ class Deployment:
     board: Board
     vectors: tuple[Vector, ...]
     origin: Origin
+    prefer: Prefer | None = None
 
 
 def emit_firmware(what: Deployment, tflm_arena_bytes: int | None, program: NativeProgram | None) -> dict[str, bytes]:
@@ -40,10 +41,13 @@ def emit_firmware(what: Deployment, tflm_arena_bytes: int | None, program: Nativ
     arenas: dict[Engine, int] = {}
     if tflm_arena_bytes is not None:
         arenas[Engine.TFLM] = tflm_arena_bytes
-        files = emit_project(what.tflm_graph, what.model, what.board, tflm_arena_bytes, what.vectors, what.origin)
+        tflm = what.tflm_graph, what.model, what.board, tflm_arena_bytes
+        files = emit_project(*tflm, what.vectors, what.origin, what.prefer)
     if program is not None:
         arenas[Engine.NATIVE] = program.plan.arena_bytes
-        native = emit_native_project(what.graph, what.model, what.board, what.vectors, what.origin, program)
+        native = emit_native_project(
+            what.graph, what.model, what.board, what.vectors, what.origin, program, what.prefer
+        )
         assert all(files.get(path, data) == data for path, data in native.items()), "the engines' files collide"
         files |= native
     apart = {} if program is None else program.plan.apart_bytes

@@ -11,7 +11,8 @@ from sapmcu.emit.board import BOARD_SOURCES
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.targets import board_defines, emit_targets
 from sapmcu.firmware_files import firmware_file
-from sapmcu.ir.build import Engine
+from sapmcu.ir.build import Engine, Prefer
+from sapmcu.ir.filters import FilterForm
 from sapmcu.ir.firmware import FILE_NAMES, FirmwareProject
 from sapmcu.ir.native import Apart
 
@@ -42,12 +43,14 @@ def emit_native_app(
     origin: Origin,
     stack_bytes: int = STACK_BYTES,
     apart_bytes: Mapping[Apart, int] = NOTHING_APART,
+    prefer: Prefer | None = None,
+    filters: Sequence[FilterForm] = (),
 ) -> dict[str, bytes]:
     """firmware/ of a native project: path relative to it -> bytes.
 
     models: generated .c and .h files; one of them defines sapmcu_models. kernels: .c files to build, headers: .h files
     that they include, both relative to firmware/, where they keep their place. arena_bytes: of all models together;
-    apart_bytes: of their inputs and outputs that lie apart.
+    apart_bytes: of their inputs and outputs that lie apart. prefer, filters: what build.json remembers of the choice.
     Raises: UserError where the arena has no place on the board.
     """
     targets = emit_targets(board, arena_bytes, ("ld/native", "ld/native-qemu"), origin, stack_bytes, apart_bytes)
@@ -64,6 +67,8 @@ def emit_native_app(
         linker_script="ld/sections.ld",
         targets=targets.targets,
         apart=tuple(apart_bytes),
+        prefer=prefer,
+        filters=tuple(filters),
     )
     copied = {**APP_SOURCES, **OTHER_FILES, **{path: path for path in (*kernels, *headers)}}
     files = {path: firmware_file(source) for path, source in copied.items()}

@@ -12,6 +12,7 @@ from sapmcu.emit.native_app import emit_native_app
 from sapmcu.emit.native_kernels import kernel_files
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.vectors import emit_testdata, verify_vectors
+from sapmcu.ir.build import Prefer
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.native import NativeProgram
 from sapmcu.ir.vectors import Vector
@@ -25,10 +26,12 @@ def emit_native_project(
     vectors: Sequence[Vector],
     origin: Origin,
     program: NativeProgram | None = None,
+    prefer: Prefer | None = None,
 ) -> dict[str, bytes]:
     """firmware/ and testdata/: path relative to the output directory -> bytes.
 
     model: the .tflite file that graph was read from. program: the graph lowered, for instance to keep each tensor.
+    prefer: what the project remembers.
 
     Raises: UserError for ops that the native engine can't run, and where the arena has no place on the board.
     """
@@ -40,7 +43,10 @@ def emit_native_project(
     }
     kernels, headers = kernel_files(program, board.twins)
     firmware = emit_native_app(
-        board, program.plan.arena_bytes, sources, kernels, headers, origin, apart_bytes=program.plan.apart_bytes
+        *(board, program.plan.arena_bytes, sources, kernels, headers, origin),
+        apart_bytes=program.plan.apart_bytes,
+        prefer=prefer,
+        filters=program.filters,
     )
     return {
         **{f"firmware/{path}": data for path, data in sorted(firmware.items())},

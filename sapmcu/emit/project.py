@@ -13,7 +13,7 @@ from sapmcu.emit.targets import Targets, board_defines, board_file, emit_targets
 from sapmcu.emit.tflm import emit_model_data, emit_model_ops
 from sapmcu.emit.vectors import emit_testdata, emit_vectors, verify_vectors
 from sapmcu.firmware_files import firmware_file
-from sapmcu.ir.build import Engine
+from sapmcu.ir.build import Engine, Prefer
 from sapmcu.ir.firmware import FILE_NAMES, FirmwareProject
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.vectors import Vector
@@ -51,11 +51,18 @@ SERVED_SOURCES = (
 
 
 def emit_project(
-    graph: Graph, model: bytes, board: Board, arena_bytes: int, vectors: Sequence[Vector], origin: Origin
+    graph: Graph,
+    model: bytes,
+    board: Board,
+    arena_bytes: int,
+    vectors: Sequence[Vector],
+    origin: Origin,
+    prefer: Prefer | None = None,
 ) -> dict[str, bytes]:
     """firmware/ and testdata/: path relative to the output directory -> bytes.
 
     model: the .tflite file that graph was read from. arena_bytes: what TFLM needs at least, with its temporaries.
+    prefer: what the project remembers.
 
     Raises: UserError where the arena has no place on the board, or TFLM lacks an op.
     """
@@ -68,7 +75,7 @@ def emit_project(
         "board.cmake": _board_cmake(board, origin),
         **targets.files,
         **{path: firmware_file(source) for path, source in VERBATIM.items()},
-        FILE_NAMES[Engine.TFLM]: _project(board, targets).to_json(),
+        FILE_NAMES[Engine.TFLM]: _project(board, targets, prefer).to_json(),
     }
     return {
         **{f"firmware/{path}": data for path, data in sorted(firmware.items())},
@@ -76,7 +83,7 @@ def emit_project(
     }
 
 
-def _project(board: Board, targets: Targets) -> FirmwareProject:
+def _project(board: Board, targets: Targets, prefer: Prefer | None) -> FirmwareProject:
     return FirmwareProject(
         board=board.name,
         core=board.core,
@@ -88,6 +95,7 @@ def _project(board: Board, targets: Targets) -> FirmwareProject:
         defines=board_defines(board),
         linker_script="ld/sections.ld",
         targets=targets.targets,
+        prefer=prefer,
     )
 
 

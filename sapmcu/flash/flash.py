@@ -40,7 +40,7 @@ class FlashOptions:
     is_dry: bool = False
     limit_s: float = LIMIT_S
     toolchain: str | None = None
-    prefer: Prefer = Prefer.SPEED
+    prefer: Prefer | None = None
     tflm: Path | None = None
     link: Link | None = None
 

@@ -16,7 +16,7 @@ class Engine(StrEnum):
 
 
 class Prefer(StrEnum):
-    """What the compiler optimises for: -O2 or -Os."""
+    """What convert chooses kernels for, where it is told, and what the compiler optimises for: -O2 or -Os."""
 
     SPEED = "speed"
     SIZE = "size"

@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from sapmcu.ir.build import Engine, Link
+from sapmcu.ir.build import Engine, Link, Prefer
+from sapmcu.ir.filters import FilterForm
 from sapmcu.ir.twins import Twins
 
 FILE_NAMES: Mapping[Engine, str] = {Engine.NATIVE: "build.json", Engine.TFLM: "tflm.json"}
@@ -62,7 +63,8 @@ class FirmwareProject:
     core_options: gcc's, Board.compiler_options. unicorn_cpu: None where unicorn lacks the core. model_sources: those
     of `sources` that hold models, whose constants are counted apart. targets: by target_name(); `board` is there, those
     for QEMU where it has a machine, those with a UART where sapmcu knows how to turn it on. apart: input, output: those
-    that lie outside of the arena.
+    that lie outside of the arena. prefer: what it was converted with, None for nothing; filters: the form that was
+    chosen for each op of the native engine's graph, empty where nothing was.
     """
 
     board: str
@@ -76,11 +78,13 @@ class FirmwareProject:
     linker_script: str
     targets: Mapping[str, FirmwareTarget]
     apart: tuple[str, ...] = ()
+    prefer: Prefer | None = None
+    filters: tuple[FilterForm, ...] = ()
 
     @property
     def twins(self) -> Twins:
         """For which a model was lowered: packed filters are for DSP, lanes for ARMv6-M."""
-        if any("/sapmcu_packed_" in path for path in self.sources):
+        if self.filters or any("/sapmcu_packed_" in path for path in self.sources):
             return Twins.DSP
         return Twins.V6M if any("/sapmcu_lanes_" in path for path in self.sources) else Twins.NONE
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sapmcu.ir.cascade import Cascade, RowForm
-from sapmcu.ir.native import Constant, NativeProgram, Params, Pointer, Step, Value
+from sapmcu.ir.native import Constant, NativeProgram, Params, Pointer, Step, Value, constant_bytes
 
 
 def program_parts(program: NativeProgram) -> tuple[Cascade | int, ...]:
@@ -122,3 +122,16 @@ def _fields_pointed_to(params: Params) -> Iterator[Constant | Params]:
             yield from pointed_to(field.target)
         elif isinstance(field, Constant):
             yield field
+
+
+def step_bytes(step: Step) -> int:
+    """Flash of the constants that an op's calls name, each once; structs are left out."""
+    constants = {
+        one
+        for call in step.lowered.calls
+        for argument in call.arguments
+        if isinstance(argument, Constant | Params)
+        for one in pointed_to(argument)
+        if isinstance(one, Constant)
+    }
+    return sum(map(constant_bytes, constants))

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sapmcu.ir.filters import FilterForm
+
 
 @dataclass(frozen=True, slots=True)
 class OpPrice:
     """kernels: the C functions that compute the op. instructions: None where one of them has no price.
 
     generic_instructions: by the kernels that it had without packed filters; None where they are the same, or have no
-    price.
+    price. flash_bytes: of its constants; filters: in which form they were chosen. smaller_instructions,
+    smaller_flash_bytes: with filters of 8 bits; None where it has these.
     """
 
     index: int
@@ -20,6 +23,10 @@ class OpPrice:
     macs: int
     instructions: int | None
     generic_instructions: int | None = None
+    flash_bytes: int = 0
+    filters: FilterForm | None = None
+    smaller_instructions: int | None = None
+    smaller_flash_bytes: int | None = None
 
     @property
     def instructions_per_mac(self) -> float | None:

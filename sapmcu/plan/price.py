@@ -10,11 +10,14 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import starmap
 from pathlib import Path
 
 from sapmcu.ir.cost import op_macs
+from sapmcu.ir.filters import FilterForm
 from sapmcu.ir.graph import Graph, Op
 from sapmcu.ir.native import Step
+from sapmcu.ir.parts import step_bytes
 from sapmcu.ir.speed import OpPrice
 from sapmcu.ir.tflite import op_code
 from sapmcu.plan.price_shape import Shape, call_kernel, call_shape
@@ -29,6 +32,12 @@ PRICED_AS: Mapping[str, str] = {
     "cortex-m33": "cortex-m4",
 }
 """Cores that run the same code, but for a per cent."""
+FILTERS: Mapping[str, FilterForm] = {
+    "sapmcu_packed_": FilterForm.INT8,
+    "sapmcu_wide_": FilterForm.INT16,
+    "sapmcu_winograd_": FilterForm.WINOGRAD,
+}
+"""By the begin of a kernel's name."""
 SMALL = "_small"
 """Of a kernel that is another with its scratch on the stack."""
 
@@ -44,14 +53,23 @@ class KernelPrice:
         return sum(value * shape.get(name, 0) for name, value in self.coefficients.items())
 
 
-def price_ops(graph: Graph, steps: Sequence[Step], core: str, generic: Sequence[Step] = ()) -> tuple[OpPrice, ...]:
-    """Of each op, run whole. generic: the ops as they are lowered for any core."""
-    prices = tuple(_price_op(graph, op, step, core) for op, step in zip(graph.ops, steps, strict=True))
-    others = [_price_op(graph, op, step, core) for op, step in zip(graph.ops, generic or steps, strict=True)]
-    return tuple(
-        one if one.kernels == other.kernels else replace(one, generic_instructions=other.instructions)
-        for one, other in zip(prices, others, strict=True)
+def price_ops(
+    graph: Graph, steps: Sequence[Step], core: str, generic: Sequence[Step] = (), smaller: Sequence[Step] = ()
+) -> tuple[OpPrice, ...]:
+    """Of each op, run whole. generic: the ops as they are lowered for any core; smaller: with filters of 8 bits."""
+    prices, others, small = (
+        [_price_op(graph, op, step, core) for op, step in zip(graph.ops, one or steps, strict=True)]
+        for one in (steps, generic, smaller)
     )
+    return tuple(starmap(_compared, zip(prices, others, small, strict=True)))
+
+
+def _compared(one: OpPrice, generic: OpPrice, smaller: OpPrice) -> OpPrice:
+    if one.kernels != generic.kernels:
+        one = replace(one, generic_instructions=generic.instructions)
+    if one.filters == smaller.filters:
+        return one
+    return replace(one, smaller_instructions=smaller.instructions, smaller_flash_bytes=smaller.flash_bytes)
 
 
 def _price_op(graph: Graph, op: Op, step: Step, core: str) -> OpPrice:
@@ -61,7 +79,11 @@ def _price_op(graph: Graph, op: Op, step: Step, core: str) -> OpPrice:
         parts.append(None if price is None else price.instructions(call_shape(graph, op, call)))
     total = None if None in parts else round(sum(filter(None, parts)))
     kernels = tuple(dict.fromkeys(call_kernel(call) for call in step.lowered.calls))
-    return OpPrice(step.index, op_code(op), kernels, op_macs(graph, op), total)
+    forms = [form for begin, form in FILTERS.items() if any(kernel.startswith(begin) for kernel in kernels)]
+    form = forms[0] if forms else None
+    return OpPrice(
+        *(step.index, op_code(op), kernels, op_macs(graph, op), total), flash_bytes=step_bytes(step), filters=form
+    )
 
 
 def kernel_price(kernel: str, core: str) -> KernelPrice | None:

@@ -11,8 +11,15 @@ from collections.abc import Mapping
 from sapmcu.ir.graph import Graph, Op
 from sapmcu.ir.native import Call, Constant, FunctionRef, Params
 
-PACKED = "sapmcu_packed_"
-"""Begin of the structs with a proved requantization: sapmcu/packed_conv2d.h."""
+PROVED = ("sapmcu_packed_", "sapmcu_winograd_")
+"""Begins of the structs with a proved requantization: sapmcu/packed_conv2d.h."""
+WIDE = "sapmcu_wide_"
+"""Begin of kernels whose first step is apart from the rounds: wide_products.h."""
+COPIED, MERGED = 1, 2
+"""Values of is_copied in sapmcu/packed_conv2d.h."""
+TILES = "sapmcu_winograd_conv2d_s8_params"
+TILES_WIDTH, TILES_COLUMNS, TILES_PLANES = 4, 6, 16
+"""Columns of y that are computed at once, those of x that they read, products for each: winograd_tiles.h."""
 BLOCK = 2
 """Pixels and channels that kernels of matrix products compute at once."""
 WORD = 4
@@ -42,7 +49,7 @@ Shape = Mapping[str, int]
 def call_kernel(call: Call) -> str:
     """The kernel that a driver is given, or the function itself; with the longer requantization it is another one."""
     names = [one.name for one in call.arguments if isinstance(one, FunctionRef)]
-    params = [one for one in call.arguments if isinstance(one, Params) and one.c_type.startswith(PACKED)]
+    params = [one for one in call.arguments if isinstance(one, Params) and one.c_type.startswith(PROVED)]
     is_longer = any(dict(one.fields).get("shift") for one in params)
     return f"{names[0] if names else call.function}{' with signs' if is_longer else ''}"
 
@@ -62,7 +69,9 @@ def call_shape(graph: Graph, op: Op, call: Call) -> Shape:
         rows = result.elements // max(result.shape[-1], 1) if result.shape else 1
         return {"call": 1, "results": result.elements, "operands": operand.elements, "vectors": rows}
     if "row_words" in fields:
-        return _packed_shape(fields)
+        return _packed_shape(fields, steps_before=1 if call_kernel(call).startswith(WIDE) else 0)
+    if any(one.c_type == TILES for one in call.arguments if isinstance(one, Params)):
+        return _tiles_shape(fields)
     lanes = [one for one in call.arguments if isinstance(one, Params) and one.c_type == LANES]
     if lanes:
         return _lanes_shape(fields, lanes[0])
@@ -139,23 +148,26 @@ def _inside(fields: Mapping[str, int], width: int, across: int) -> tuple[int, in
     return sum(counts), sum(count < across for count in counts)
 
 
-def _packed_shape(fields: Mapping[str, int]) -> Shape:
+def _packed_shape(fields: Mapping[str, int], steps_before: int) -> Shape:
     """Of products with packed filters: pixels in pairs, the first one by itself where their number is odd."""
     rows, width, stride = fields.get("out_rows", 1), fields["out_width"], fields["stride_width"]
     height, across, depth = fields["kernel_height"], fields["kernel_width"], fields["in_channels"]
-    steps, groups = height * fields["row_words"], -(-fields["out_channels"] // BLOCK)
+    is_merged = fields.get("is_copied") == MERGED
+    parts = 1 if is_merged else height
+    steps, groups = parts * fields["row_words"], -(-fields["out_channels"] // BLOCK)
+    in_rounds = max(steps - steps_before, 1)
     pairs, singles = rows * (width // BLOCK), rows * (width % BLOCK)
     columns = (width - 1) * stride + across
     is_padded = fields["pad_left"] > 0 or columns - fields["pad_left"] > fields["in_width"]
-    is_copied = bool(fields.get("is_copied")) and is_padded
-    edges = 0 if is_copied else rows * _packed_edges(fields)
+    is_copied = fields.get("is_copied") == COPIED and is_padded
+    edges = 0 if is_copied or is_merged else rows * _packed_edges(fields)
     words = edges * height * across * -(-depth // WORD)
     return {
         "call": 1,
         "rows": rows,
         "pairs": pairs,
         "singles": singles,
-        "widened_rows": (pairs + singles - edges) * height,
+        "widened_rows": (pairs + singles - edges) * parts,
         "widened_words": (pairs + singles - edges) * steps,
         "edges": edges,
         "edge_taps": edges * height * across,
@@ -164,13 +176,37 @@ def _packed_shape(fields: Mapping[str, int]) -> Shape:
         "copied_rows": rows * height * is_copied,
         "copied_words": rows * height * is_copied * (columns * depth // WORD),
         "copied_padding": rows * height * is_copied * depth * max(columns - fields["in_width"], 0),
+        "merged_columns": rows * columns * is_merged,
+        "merged_pixels": rows * columns * height * is_merged,
         "pair_blocks": pairs * groups,
         "pair_steps": pairs * groups * steps,
-        "pair_rounds": pairs * groups * -(-steps // ROUND),
+        "pair_rounds": pairs * groups * -(-in_rounds // ROUND),
         "single_blocks": singles * groups,
         "single_steps": singles * groups * steps,
-        "single_rounds": singles * groups * -(-steps // SINGLE_ROUND),
+        "single_rounds": singles * groups * -(-in_rounds // SINGLE_ROUND),
         "odd_channels": (pairs + singles) * (fields["out_channels"] % BLOCK),
+    }
+
+
+def _tiles_shape(fields: Mapping[str, int]) -> Shape:
+    """Of tiles: out_rows counts two rows of y as one."""
+    rows, width, pad = fields["out_rows"], fields["out_width"], fields["pad_left"]
+    firsts = [min(first, width - TILES_WIDTH) - pad for first in range(0, width, TILES_WIDTH)]
+    edges = sum(first < 0 or first + TILES_COLUMNS > fields["in_width"] for first in firsts)
+    seen = sum(min(first + TILES_COLUMNS, fields["in_width"]) - max(first, 0) for first in firsts)
+    words = -(-fields["in_channels"] // WORD)
+    groups = rows * len(firsts)
+    blocks = groups * fields["out_channels"] // BLOCK
+    return {
+        "call": 1,
+        "rows": rows,
+        "groups": groups,
+        "edges": rows * edges,
+        "group_words": groups * words,
+        "column_words": rows * seen * words,
+        "blocks": blocks,
+        "long_blocks": blocks * (words > ROUND),
+        "block_steps": blocks * TILES_PLANES * words,
     }
 
 

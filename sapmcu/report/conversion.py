@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping
 
 from rich.console import RenderableType
@@ -52,9 +53,22 @@ def _native(result: Conversion) -> list[tuple[str, str, str]]:
         rows.append(
             ("  op after op", number(native.whole_ops_bytes), f"without {_cascades(native, result.memory.macs)}")
         )
+    rows += _filters(result)
     if native.file_order_bytes != native.whole_ops_bytes:
         rows.append(("  in file's order", number(native.file_order_bytes), "the ops were put into another"))
     return rows
+
+
+def _filters(result: Conversion) -> list[tuple[str, str, str]]:
+    """Which forms were chosen for speed, and what they cost."""
+    larger = [one for one in result.native_ops if one.smaller_flash_bytes is not None]
+    if not larger:
+        return []
+    flash = sum(one.flash_bytes - (one.smaller_flash_bytes or 0) for one in larger)
+    forms = (f"{count} ops {form}" for form, count in sorted(Counter(str(one.filters) for one in larger).items()))
+    saved = sum((one.smaller_instructions or 0) - (one.instructions or 0) for one in larger)
+    what = f"bytes of flash for filters of {', '.join(forms)}; {number(saved)} instructions less, priced"
+    return [("  for speed", number(flash), what)]
 
 
 def _cascades(native: NativeArena, macs: int) -> str:

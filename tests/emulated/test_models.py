@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 from networks import NETWORKS, Network, has_room, load_network, network_firmware
 
+from sapmcu.boards.board import load_board
+from sapmcu.boards.placement import largest_arena_bytes
+from sapmcu.filter_choice import choose_filters
+from sapmcu.ir.memory import Optimize
 from sapmcu.ir.twins import Twins
 from sapmcu.lower import lower_graph
+from sapmcu.native_sram import NativeWish, plan_native
+from sapmcu.pipeline import native_graph
 from sapmcu.reference import run_graph
 from sapmcu.run.session import Session, first_difference, invoke, start
 
@@ -63,6 +69,25 @@ def test_firmware_gives_the_bytes_of_tflm(tmp_path: Path, name: str, emulator: s
         if (emulator, board, toolchain) in EACH_OP:
             assert_each_op_equal(session, network, twins=firmware.project.twins)
         for number, vector in enumerate(network.vectors):
+            got = invoke(session.device, identity, vector)
+            assert got == vector.outputs, first_difference(number, vector, got)
+
+
+@pytest.mark.parametrize("by_rows", [False, True], ids=["whole", "by rows"])
+@pytest.mark.parametrize("toolchain", ["gcc", "zig"])
+@pytest.mark.parametrize("name", ["mlperf_ic_resnet_quant", "mlperf_kws_ref_model", "tflm_person_detect"])
+@pytest.mark.needs("tflite_micro", "arm-none-eabi-gcc", "ziglang", "unicorn")
+def test_firmware_for_speed_gives_the_bytes_of_tflm(tmp_path: Path, name: str, toolchain: str, by_rows: bool) -> None:
+    network, board = load_network(name), load_board("nucleo_f446re")
+    graph = native_graph(network.graph)[0]
+    filters = choose_filters(graph, board)
+    optimize, room = Optimize.SRAM if by_rows else Optimize.NONE, largest_arena_bytes(board)
+    program, _ = plan_native(graph, NativeWish(optimize, None, room, twins=board.twins, filters=filters))
+    assert program is not None and program.filters == filters
+    firmware = network_firmware(tmp_path, network, board.name, "unicorn", toolchain, program)
+    with start(firmware, "unicorn") as session:
+        identity = session.device.identify()
+        for number, vector in enumerate(network.vectors[: 2 if by_rows else 6]):
             got = invoke(session.device, identity, vector)
             assert got == vector.outputs, first_difference(number, vector, got)
 

@@ -12,6 +12,8 @@ from networks import load_network, network_firmware
 from reference_models import reference_model
 
 from sapmcu.boards.board import load_board
+from sapmcu.filter_choice import preferred_filters
+from sapmcu.ir.build import Prefer
 from sapmcu.lower.graph import lower_graph
 from sapmcu.pipeline import native_graph
 from sapmcu.plan.price import PRICED_AS, PRICES, kernel_price, price_ops
@@ -22,22 +24,28 @@ MODELS = (
     "dscnn",
 )
 M4F, M0PLUS = "nucleo_f446re", "nucleo_g0b1re"
-ROWS = (*((name, M4F) for name in MODELS), ("mlperf_kws_ref_model", M0PLUS))
+ROWS = (
+    *((name, M4F, None) for name in MODELS),
+    *((name, M4F, Prefer.SPEED) for name in MODELS[:3]),
+    ("mlperf_kws_ref_model", M0PLUS, None),
+)
 MAX_ERROR = 0.05
 LARGE = 0.02
 """Part of a network's instructions from which an op's price is held."""
 
 
 @pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "tflite_micro")
-@pytest.mark.parametrize(("name", "board"), ROWS)
-def test_prices_are_what_ops_take(tmp_path: Path, name: str, board: str) -> None:
-    network = load_network(name)
-    firmware = network_firmware(tmp_path, network, board, "unicorn", "gcc")
+@pytest.mark.parametrize(("name", "board", "prefer"), ROWS)
+def test_prices_are_what_ops_take(tmp_path: Path, name: str, board: str, prefer: Prefer | None) -> None:
+    network, chosen = load_network(name), load_board(board)
+    graph, *_ = native_graph(network.graph)
+    filters = preferred_filters(graph, chosen, prefer, print)
+    program = lower_graph(graph, twins=chosen.twins, filters=filters)
+    firmware = network_firmware(tmp_path, network, board, "unicorn", "gcc", program)
     run = run_vectors(firmware, "unicorn", network.vectors[:1])
     measured = run.measurement.instructions_by_op
     assert measured is not None
-    graph, *_ = native_graph(network.graph)
-    prices = price_ops(graph, lower_graph(graph, twins=load_board(board).twins).steps, run.identity.core)
+    prices = price_ops(graph, program.steps, run.identity.core)
     wrong = {
         f"op {price.index} {price.type}, {price.kernels}": (price.instructions, took)
         for price, took in zip(prices, measured, strict=True)

@@ -100,11 +100,13 @@ def ops(memory: MemoryReport) -> str:
 
 def native_ops(result: Conversion) -> str:
     """What each op of the native engine will take, by its price."""
-    headings = ("op", "type", "kernel", "MACs", "instructions, priced", "a MAC", "generic kernels")
+    headings = (
+        *("op", "type", "kernel", "filters", "flash", "MACs", "instructions, priced", "a MAC", "generic kernels"),
+    )
     rows = [
         (
             (
-                *(one.index, one.type, short_kernels(one.kernels), one.macs),
+                *(one.index, one.type, short_kernels(one.kernels), one.filters or "", one.flash_bytes, one.macs),
                 Shown(0, "-") if one.instructions is None else one.instructions,
                 Shown(0, "") if one.instructions_per_mac is None else _ratio(one.instructions_per_mac),
                 Shown(0, "") if one.generic_instructions is None else one.generic_instructions,
@@ -117,7 +119,7 @@ def native_ops(result: Conversion) -> str:
         return ""
     priced = [one.instructions for one in result.native_ops if one.instructions is not None]
     note = f"Priced at {sum(priced):,} instructions, op after op, by what these kernels took in an emulator."
-    return f"<h2>Native engine, op by op</h2><p class='faint'>{note}</p>{table(headings, rows, names=(2,))}"
+    return f"<h2>Native engine, op by op</h2><p class='faint'>{note}</p>{table(headings, rows, names=(2, 3))}"
 
 
 def _ratio(value: float) -> Shown:
