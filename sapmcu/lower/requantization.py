@@ -56,6 +56,12 @@ class Channels:
     first: Array
     last: Array
 
+    def some(self, which: Array) -> Channels:
+        """Of these channels."""
+        arrays = (one[which] for one in (self.multiplier, self.shift, self.first, self.last))
+        multiplier, shift, first, last = arrays
+        return Channels(multiplier, shift, self.zero_point, first, last)
+
     def results(self, sums: Array) -> Array:
         """int8 numbers in int64, of sums [channels, n]."""
         scaled = multiply_by_quantized_multiplier(sums, self.multiplier[:, None], self.shift[:, None])
@@ -125,9 +131,13 @@ def _find_scaled_once(
     bits, factors, offsets = np.zeros((3, len(channels.first)), np.int64)
     largest = np.maximum(np.abs(channels.first), np.abs(channels.last))
     for one in range(SUM_BITS, MAX_SCALE_BITS + 1):
-        found, factor, offset = _find_each(channels, steps, FRACTION_BITS, one, is_one=True)
-        new = found & (bits == 0) & (largest < 1 << (31 - one))
-        bits[new], factors[new], offsets[new] = one, factor[new], offset[0][new]
+        left = np.flatnonzero(bits == 0)
+        if not left.size or largest[left].max() >= 1 << (31 - one):
+            break
+        some = steps[0].some(left), steps[1].some(left)
+        found, factor, offset = _find_each(channels.some(left), some, FRACTION_BITS, one, is_one=True)
+        new = left[found]
+        bits[new], factors[new], offsets[new] = one, factor[found], offset[0][found]
     return ScaledSequence(bits, factors, offsets) if bits.all() else None
 
 
@@ -202,6 +212,10 @@ class _Steps:
             ),
         )
 
+    def some(self, which: Array) -> _Steps:
+        """Of these channels."""
+        return _Steps(self.at_least[which], self.from_[which], self.at_most[which], self.up_to[which])
+
     def offsets(self, factor: Array, bits: int, sum_bits: int) -> tuple[Array, Array]:
         """(least, most) offset of each channel that gives all this; least > most where none does."""
         least = (self.from_ << bits) - _products(self.at_least, factor, sum_bits)
@@ -246,16 +260,21 @@ def _find_each(
     count = len(channels.first)
     is_found = np.zeros(count, bool)
     factors, offsets = np.zeros(count, np.int64), np.zeros((2, count), np.int64)
-    for factor in _factors(channels, bits, sum_bits):
-        room = _room(channels, factor, sum_bits)
+    left = np.arange(count)
+    for every_factor in _factors(channels, bits, sum_bits):
+        some, factor = channels.some(left), every_factor[left]
+        room = _room(some, factor, sum_bits)
         bounds = np.array([one.offsets(factor, bits, sum_bits) for one in steps])
         least, most = np.maximum(bounds[:, 0], room[0]), np.minimum(bounds[:, 1], room[1])
         common = least.max(0), most.min(0)
         has_common = common[0] <= common[1]
         least, most = (np.where(has_common, one, each) for one, each in zip(common, (least, most), strict=True))
-        fits = ~is_found & (has_common if is_one else (least <= most).all(0))
-        factors[fits], offsets[:, fits] = factor[fits], ((least + most) >> 1)[:, fits]
-        is_found |= fits
-        if is_found.all():
+        fits = has_common if is_one else (least <= most).all(0)
+        new = left[fits]
+        factors[new], offsets[:, new] = factor[fits], ((least + most) >> 1)[:, fits]
+        is_found[new] = True
+        if fits.all():
             break
+        if fits.any():
+            left, steps = left[~fits], (steps[0].some(~fits), steps[1].some(~fits))
     return is_found, factors, offsets

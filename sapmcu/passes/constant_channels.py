@@ -39,8 +39,11 @@ def _zeroed(graph: Graph, index: int, op: Op, span: Span) -> Graph:
         return graph
     axis = -1 if isinstance(op, ops.DepthwiseConv2D) else 0
     by_channel = np.moveaxis(filters.value, axis, 0).copy()
+    is_zeroed = span.is_constant & by_channel.reshape(len(by_channel), -1).any(1)
+    if not is_zeroed.any():
+        return graph
     biases = _Requantization(graph, op, filters).biases(span.low)
-    is_zeroed = span.is_constant & by_channel.reshape(len(by_channel), -1).any(1) & (np.abs(biases) <= MAX_BIAS)
+    is_zeroed &= np.abs(biases) <= MAX_BIAS
     if not is_zeroed.any():
         return graph
     by_channel[is_zeroed] = 0
