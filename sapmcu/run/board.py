@@ -16,7 +16,7 @@ from sapmcu.errors import ToolError
 from sapmcu.ir.run import Counters, Fault, Identity
 from sapmcu.ir.vectors import Vector
 from sapmcu.run.protocol import END, Device, LineError, Patience
-from sapmcu.run.serial_port import SerialStream
+from sapmcu.run.serial_port import SerialStream, port_users
 from sapmcu.run.session import invoke
 
 REPLY_S = 1.0
@@ -96,7 +96,7 @@ class BoardSession:
             hint="try a shorter cable, another USB port, a lower baud rate in the board's file; end programs that read "
             "the same port",
         )
-        failed.details = tuple(dict.fromkeys(error.message for error in problems))
+        failed.details = (*dict.fromkeys(error.message for error in problems), *self._others())
         raise failed
 
     def _invoke_once(self, vector: Vector) -> tuple[tuple[bytes, ...], Counters]:
@@ -149,6 +149,10 @@ class BoardSession:
                 heard += self._stream.drain(QUIET_S, DRAIN_S)
         raise self._silence(heard)
 
+    def _others(self) -> tuple[str, ...]:
+        """Programs that have opened the port without a lock: they read what is meant for this one."""
+        return tuple(f"{user} has {self._stream.port} open, too: end it" for user in port_users(self._stream.port))
+
     def _silence(self, drained: bytes) -> LineError:
         """Nothing, text, or garbage came: each has its own cause."""
         port, baud = self._stream.port, self._stream.baud
@@ -156,13 +160,14 @@ class BoardSession:
         text = tuple(line for line in lines if line.isascii() and len(line) >= SHORTEST_TEXT)
         if not (has_heard or drained or lines):
             error = LineError(f"nothing answers at {port}")
+            error.details = self._others()
             error.hint = (
                 "`sapmcu flash DIR` writes the firmware, the reset button starts it; is it the board's own port, are "
                 f"TX and RX crossed, does the board take {baud:,} baud (--baud)?"
             )
             return error
         error = LineError(f"what comes from {port} at {baud:,} baud is no reply")
-        error.details = text
+        error.details = (*text, *self._others())
         other = "" if text else "another baud rate (--baud), or "
         error.hint = f"{other}another firmware: `sapmcu flash DIR` writes this one"
         return error

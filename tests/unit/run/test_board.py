@@ -9,7 +9,9 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 from device_program import ROW_MODEL, compile_device, needs_gcc, row_sum
@@ -265,6 +267,37 @@ def test_what_is_no_device_is_described(saying: bytes) -> None:
     assert caught.value.exit_code == 3 and hint in (caught.value.hint or "")
     assert set(details) <= set(caught.value.details)
     assert time.monotonic() - begin < 8
+
+
+@contextmanager
+def other_program(port: str) -> Iterator[str]:
+    """One that has the port open, without a lock."""
+    with Path(port).open("rb", buffering=0) as file, Popen(["sleep", "60"], stdin=file) as process:
+        try:
+            yield f"sleep (process {process.pid}) has {port} open, too: end it"
+        finally:
+            process.kill()
+
+
+@pytest.mark.needs("sleep")
+@pytest.mark.parametrize("saying", [b"", b"Zephyr 3.7: hello\r\n"])
+def test_a_program_that_reads_the_same_port_is_named(saying: bytes) -> None:
+    with Babbler(saying) as peer, other_program(peer.name) as named, pytest.raises(ToolError) as caught:
+        board_at(peer)
+    assert named in caught.value.details
+
+
+@needs_gcc
+@pytest.mark.needs("sleep")
+def test_it_is_named_where_the_line_is_too_bad(program: Path) -> None:
+    with (
+        Peer([str(program)], lambda data: data + data) as peer,
+        board_at(peer) as session,
+        other_program(peer.name) as named,
+        pytest.raises(ToolError, match="too bad: 4 attempts") as caught,
+    ):
+        session.invoke(VECTOR)
+    assert caught.value.details[-1] == named
 
 
 @pytest.fixture
