@@ -12,7 +12,6 @@ from sapmcu.emit.directory import check_target, write_directory
 from sapmcu.emit.exports import EXPORTS
 from sapmcu.emit.exports.library import make_library
 from sapmcu.emit.origin import Origin
-from sapmcu.errors import UserError
 from sapmcu.ir.export import ExportFormat
 from sapmcu.vectors import load_vectors
 
@@ -26,8 +25,6 @@ def export_project(project: Path, out: Path, kind: ExportFormat, command: str, *
     firmware = project / "firmware"
     description = load_project(firmware)
     vectors = load_vectors(project)
-    if not vectors:
-        raise UserError(f"{project}/testdata has no test vector", hint="convert the model again")
     library = make_library(
         model_name(description, project),
         {path.relative_to(firmware).as_posix(): path.read_bytes() for path in firmware.rglob("*") if path.is_file()},

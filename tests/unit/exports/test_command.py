@@ -82,7 +82,7 @@ def test_a_project_of_tflm_alone(run: Run, project: Path) -> None:
 
 def test_a_project_without_test_vectors(run: Run, project: Path) -> None:
     shutil.rmtree(project / "testdata")
-    assert "testdata can't be read" in run(project, "--as", "cmake", "-o", "out", code=1).err
+    assert "testdata/vectors.json can't be read" in run(project, "--as", "cmake", "-o", "out", code=1).err
 
 
 def test_a_project_without_its_model(run: Run, project: Path) -> None:
