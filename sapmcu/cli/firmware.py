@@ -158,9 +158,9 @@ def test(project: Path, junit: Path | None, as_json: bool, **options: Any) -> No
     port = _port(options)
     done = test_project(project, **build_options(options)) if port is None else test_on_board(project, port)
     _warn(done)
+    click.echo(json_text(test_json(done)) if as_json else render_test(done))
     if junit is not None:
         write_junit(done, junit)
-    click.echo(json_text(test_json(done)) if as_json else render_test(done))
     if done.first_difference is not None:
         raise UserError(
             f"{project}: the firmware's outputs differ from those in testdata/",

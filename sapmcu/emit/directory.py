@@ -93,7 +93,10 @@ def let_others_read(directory: Path) -> None:
     directory.chmod(0o777 & ~mask)
 
 
-def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
+WRITE_HINT = "free some space, or copy it to where it can be written"
+
+
+def write_files(directory: Path, files: Mapping[str, bytes], *, hint: str = WRITE_HINT) -> None:
     """Put files (name -> bytes) into a directory that stands: all are written aside before the first is replaced.
 
     Raises: UserError.
@@ -107,10 +110,8 @@ def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
             (staging / str(number)).replace(directory / name)
     except OSError as error:
-        raise UserError(
-            f"{directory} can't be written: {error.strerror or error}",
-            hint="free some space, or copy it to where it can be written",
-        ) from error
+        what = directory / next(iter(files)) if len(files) == 1 else directory
+        raise UserError(f"{what} can't be written: {error.strerror or error}", hint=hint) from error
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
+from sapmcu.emit.directory import write_files
 from sapmcu.errors import UserError
 from sapmcu.ir.run import Difference, TestRun, run_place
 
@@ -45,8 +46,12 @@ def describe_difference(difference: Difference) -> str:
 
 
 def write_junit(run: TestRun, path: Path) -> None:
-    """Write the file. Raises: UserError."""
+    """Write the file, all of it or nothing. Raises: UserError."""
+    data, hint = render_junit(run).encode(), "choose another with --junit, or free some space"
+    if not path.is_symlink() and (path.is_file() or not path.exists()):
+        write_files(path.parent, {path.name: data}, hint=hint)
+        return
     try:
-        path.write_text(render_junit(run), encoding="utf-8")
+        path.write_bytes(data)  # a pipe or /dev/stdout
     except OSError as error:
-        raise UserError(f"{path} can't be written: {error.strerror}", hint="choose another with --junit") from error
+        raise UserError(f"{path} can't be written: {error.strerror}", hint=hint) from error

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from command import sapmcu
 from native_project import write_graph_project
 from networks_by_hand import Network
 from small_graphs import padded, residual
@@ -136,6 +137,14 @@ def test_junit_has_a_case_for_each_vector(tmp_path: Path) -> None:
     assert (suite.attrib["tests"], suite.attrib["failures"]) == ("3", "3")
     assert [case.attrib["name"] for case in suite] == ["vector 0", "vector 1", "vector 2"]
     assert "op 1 is the first to differ" in suite[0][0].attrib["message"]
+
+
+def test_the_result_is_shown_where_its_file_can_not_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = sapmcu(capsys, monkeypatch, "test", project(tmp_path), "--junit", tmp_path / "none/report.xml")
+    assert ran.code == 1 and "error: " in ran.err and "report.xml can't be written" in ran.err
+    assert "3 of 3 vectors equal in every byte" in " ".join(ran.out.split())
 
 
 def test_a_difference_is_one_line() -> None:
