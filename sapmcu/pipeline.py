@@ -19,6 +19,7 @@ from sapmcu.boards.converted import copied_board
 from sapmcu.boards.fit import board_fit, board_rooms, engine_warnings, fitting_engines, native_shortage
 from sapmcu.boards.placement import apart_region, largest_arena_bytes
 from sapmcu.boards.use import use_board
+from sapmcu.dump_ir import IrDump
 from sapmcu.emit.directory import check_target, write_directory
 from sapmcu.emit.origin import Origin
 from sapmcu.emit.tflite import write_tflite
@@ -37,7 +38,6 @@ from sapmcu.ir.native import Apart, NativeProgram
 from sapmcu.ir.ops import Opaque
 from sapmcu.ir.source import ModelFormat, Samples, Source
 from sapmcu.ir.speed import OpPrice
-from sapmcu.ir.text import dump_text
 from sapmcu.ir.tflite import op_code
 from sapmcu.ir.twins import Twins
 from sapmcu.lower import lower_ops, order_graph
@@ -65,6 +65,7 @@ VECTORS = 30
 """Inputs of the check before anything is written."""
 KEPT_VECTORS = 8
 """Of them in testdata/."""
+NO_DUMP = IrDump()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,10 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     check_full_int8(as_read, source)
     laid_out, perms = lay_out(as_read, InputLayout(options.input_layout), progress)
     optimize, extra = Optimize(options.optimize), options.max_extra_macs
-    in_file_order, rewrites = rewrite(laid_out, options.dump_ir, optimize)
+    dump = IrDump(options.dump_ir)
+    in_file_order, rewrites = rewrite(laid_out, dump, optimize)
     graph, is_order_best = order_graph(in_file_order)
-    dump(graph, options.dump_ir, f"{len(rewrites) + 1}-order")
+    dump.write(graph, f"{len(rewrites) + 1}-order")
     native, native_rewrites, is_order_best = native_graph(graph, is_order_best=is_order_best)
     int8_samples = None if samples is None else samples.transposed(perms)
     inputs = make_inputs(graph, quantized_samples(graph, int8_samples), VECTORS)
@@ -122,7 +124,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     wish = SramWish(optimize, MAX_EXTRA_MACS if extra is None else extra, largest_arena_bytes(board))
     tflm = optimize_tflm(graph, target, wish, inputs, progress)
     if tflm.graph is not graph:
-        dump(tflm.graph, options.dump_ir, f"{len(rewrites) + 2}-tflm")
+        dump.write(tflm.graph, f"{len(rewrites) + 2}-tflm")
     model = write_tflite(tflm.graph)
     memory = replace(plan_memory(tflm.graph, len(model), target), savings=tflm.savings)
     compared = Compared(graph, native, target, board.twins, memory.model_bytes, memory.flash_bytes, tflm.savings)
@@ -275,11 +277,11 @@ def in_layout_of_file(inputs: Sequence[tuple[Array, ...]], perms: Perms) -> Sequ
 
 
 def rewrite(
-    graph: Graph, dump_ir: Path | None = None, optimize: Optimize = Optimize.AUTO
+    graph: Graph, dump: IrDump = NO_DUMP, optimize: Optimize = Optimize.AUTO
 ) -> tuple[Graph, tuple[Rewrite, ...]]:
     """Run all passes of the graph that model.tflite holds."""
-    dump(graph, dump_ir, "0-as-read")
-    return run_passes(graph, SRAM_PASSES if optimize is Optimize.SRAM else PASSES, dump_ir)
+    dump.write(graph, "0-as-read")
+    return run_passes(graph, SRAM_PASSES if optimize is Optimize.SRAM else PASSES, dump)
 
 
 def native_graph(graph: Graph, *, is_order_best: bool = False) -> tuple[Graph, tuple[Rewrite, ...], bool]:
@@ -294,7 +296,7 @@ def native_graph(graph: Graph, *, is_order_best: bool = False) -> tuple[Graph, t
     return ordered, tuple(replace(one, engine=Engine.NATIVE) for one in rewrites), is_order_best
 
 
-def run_passes(graph: Graph, passes: Sequence[Pass], dump_ir: Path | None = None) -> tuple[Graph, tuple[Rewrite, ...]]:
+def run_passes(graph: Graph, passes: Sequence[Pass], dump: IrDump = NO_DUMP) -> tuple[Graph, tuple[Rewrite, ...]]:
     """The graph after the passes; each result is verified. A plan of TFLM's arena holds off those that break it."""
     rewrites = []
     for number, one in enumerate(passes, 1):
@@ -302,20 +304,9 @@ def run_passes(graph: Graph, passes: Sequence[Pass], dump_ir: Path | None = None
         if one.fits_plans or OFFLINE_METADATA not in graph.metadata:
             graph = one.run(graph)
         verify_graph(graph)
-        dump(graph, dump_ir, f"{number}-{one.name}")
+        dump.write(graph, f"{number}-{one.name}")
         rewrites.append(Rewrite(one.name, measure_graph(before), measure_graph(graph), one.mends and before != graph))
     return graph, tuple(rewrites)
-
-
-def dump(graph: Graph, directory: Path | None, name: str) -> None:
-    """Write the graph's text form, for --dump-ir."""
-    if directory is None:
-        return
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / f"{name}.txt").write_text(dump_text(graph), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"--dump-ir {directory} can't be written: {error.strerror}", hint="choose another") from error
 
 
 def quantized_samples(graph: Graph, samples: Samples | None) -> Sequence[tuple[Array, ...]]:
