@@ -207,12 +207,17 @@ class Search:
             yield from self.in_strips(cut, end, limit, extra_macs)
 
     def in_strips(self, cut: int, end: int, limit: int, extra_macs: int) -> Iterator[tuple[Segment, int]]:
-        """The segment with the least extra MACs of those that are low enough, if there is one."""
+        """The segment with the least extra MACs of those that are low enough, if there is one.
+
+        The fewer columns are kept, the more MACs even the fewest strips take.
+        """
         least: tuple[Segment, int] | None = None
-        for kept_bytes in self.strips.kept_choices(cut, end):
+        for kept_bytes in reversed(self.strips.kept_choices(cut, end)):
             one = Segment(cut, end, False, kept_bytes=kept_bytes)
-            found = self.strips.fewest(one, limit, extra_macs if least is None else least[1] - 1)
-            least = found or least
+            room = extra_macs if least is None else least[1] - 1
+            if self.strips.least_macs(one) > room:
+                break
+            least = self.strips.fewest(one, limit, room) or least
         if least is not None:
             yield least
 

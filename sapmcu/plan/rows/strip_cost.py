@@ -75,6 +75,12 @@ class StripCosts:
         assert macs is not None
         return segments[first], macs
 
+    def least_macs(self, segment: Segment) -> int:
+        """Extra MACs of the fewest strips; -1 where it can't be cut."""
+        counts = self.counts(segment.end)
+        macs = self.extra_macs(replace(segment, strips=counts[0])) if counts else None
+        return -1 if macs is None else macs
+
     def counts(self, end: int) -> tuple[int, ...]:
         """In how many strips a cascade up to a work may be: of its result each width once."""
         result = self.items[end - 1].forms[0].columns
