@@ -266,7 +266,7 @@ def measure(
     for op, step, instructions in zip(graph.ops, program.steps, run.measurement.instructions_by_op, strict=True):
         if len(step.lowered.calls) == 1:
             (call,) = step.lowered.calls
-            yield call_kernel(call), (call_shape(graph, op, call), instructions)
+            yield call_kernel(call).replace(SMALL, ""), (call_shape(graph, op, call), instructions)
 
 
 def measure_forms(cases: Sequence[Case], board_name: str) -> Iterator[tuple[str, Sample]]:

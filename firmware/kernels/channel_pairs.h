@@ -8,7 +8,7 @@
 
 #include "sapmcu/requantize.h"
 
-/* The sums of a pixel's two channels, by 256, from the window and the filters between bias and factors. */
+/* The sums of a pixel's two channels, by 256, from the window, and from all that is before the factors. */
 typedef void sapmcu_pair_sums(const int8_t *window, uint32_t numbers, const int32_t *filter, int32_t sum[2]);
 
 /* x of number `at` of the window; 0 behind its end or a row's, where the filter is 0, too. */
@@ -52,8 +52,8 @@ static inline void sapmcu_convolve_pairs(const sapmcu_packed_conv2d_s8_params *p
             window[at] = sapmcu_x_at(p, rows, column, at);
         }
         for (uint32_t o = 0; o + 1 < p->out_channels; o += o == 0 && p->out_channels % 2 ? 1 : 2) {
-            int32_t sum[2] = {filter[0], filter[1]};
-            sums(window, numbers, filter + 2, sum);
+            int32_t sum[2];
+            sums(window, numbers, filter, sum);
             for (uint32_t i = 0; i < 2; i++) {
                 y[o + i] = sapmcu_requantize_pair(p, sum[i], filter + 2 + filter_words, i);
             }

@@ -13,10 +13,11 @@ static void unpack(const int32_t *packed, uint32_t at, int32_t filter[2]) {
 }
 
 static void add_pair(const int8_t *window, uint32_t numbers, const int32_t *filter, int32_t sum[2]) {
-    sum[1] = (int32_t)((uint32_t)sum[1] - (uint32_t)sum[0]); /* by 256, the first isn't yet */
+    sum[0] = filter[0];
+    sum[1] = (int32_t)((uint32_t)filter[1] - (uint32_t)filter[0]); /* by 256, the first isn't yet */
     for (uint32_t at = 0; at < numbers; at++) {
         int32_t taps[2];
-        unpack(filter, at, taps);
+        unpack(filter + 2, at, taps);
         sum[0] = sapmcu_wrapping_add(sum[0], window[at] * taps[0]);
         sum[1] = sapmcu_wrapping_add(sum[1], 256 * window[at] * taps[1]);
     }

@@ -306,7 +306,8 @@ def widen_filters(filters: Array, bias: Array, sequence: Sequence) -> Array:
     fours, pairs = lane_fours(filters << SUM_BITS), channel_pairs(len(filters))
     lanes = fours[pairs].reshape(len(pairs), 2, -1, 2, 2).transpose(0, 2, 3, 1, 4)  # [pairs, fours, half, channel, 2]
     words = lanes.reshape(len(pairs), -1).astype("<i2").view("<i4").astype(np.int64)
-    stream: Array = np.concatenate([bias[pairs] << SUM_BITS, words, *pair_factors(sequence, pairs)], 1).ravel()
+    parts = words[:, :4], bias[pairs] << SUM_BITS, words[:, 4:], *pair_factors(sequence, pairs)
+    stream: Array = np.concatenate(parts, 1).ravel()
     return stream
 
 

@@ -25,7 +25,7 @@ BLOCK = 2
 WORD = 4
 """Numbers that they take at once."""
 
-ROUND, SINGLE_ROUND = 8, 4
+ROUND, WIDE_ROUND, SINGLE_ROUND = 8, 16, 4
 """Steps of four numbers, of two pixels and of one, before a loop looks whether it ends: packed_products.h."""
 PACKED_DEPTHWISE = "sapmcu_packed_depthwise_conv2d_s8_params"
 DEPTHWISE_COLUMNS, DEPTHWISE_WINDOW = 16, 3
@@ -180,7 +180,7 @@ def _packed_shape(fields: Mapping[str, int], steps_before: int) -> Shape:
         "merged_pixels": rows * columns * height * is_merged,
         "pair_blocks": pairs * groups,
         "pair_steps": pairs * groups * steps,
-        "pair_rounds": pairs * groups * -(-in_rounds // ROUND),
+        "pair_rounds": pairs * groups * -(-in_rounds // (WIDE_ROUND if steps_before else ROUND)),
         "single_blocks": singles * groups,
         "single_steps": singles * groups * steps,
         "single_rounds": singles * groups * -(-in_rounds // SINGLE_ROUND),

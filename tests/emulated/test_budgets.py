@@ -92,6 +92,8 @@ MAX_OF = {
 """On a Cortex-M4F. Source of the instructions: TFLM with CMSIS-NN on the same core."""
 MAX_FOR_SPEED = {
     (RESNET, WHOLE): {"instructions": 6_800_000, "estimated_cycles": 36_362_953 // 3},
+    (KWS, WHOLE): {"instructions": 2_350_000},
+    (PERSON, WHOLE): {"instructions": 6_600_000},
     (SPEECH, WHOLE): {"instructions": 500_000},
     (RESNET, BY_ROWS): {"arena_bytes": 54_996 // 3},
 }

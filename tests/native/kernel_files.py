@@ -86,7 +86,7 @@ FUNCTIONS = (*DRIVERS, *KERNELS)
 COMPILED = (*FUNCTIONS, *ROW_KERNELS, *ENGINE)
 
 PARTS_OF_TWINS = (
-    *("sapmcu_compute_packed_single", "sapmcu_compute_wide_single"),
+    *("sapmcu_compute_packed_single", "sapmcu_compute_wide_single", "sapmcu_widen_edge"),
     *("sapmcu_compute_windows", "sapmcu_clamp_row"),
 )
 """Functions that several twins call."""

@@ -10,10 +10,10 @@
 extern "C" {
 #endif
 
-/* As in packed_conv2d.h, but for filter; for every two channels 0 and 1: 256 * bias 0, 256 * bias 1; the
- * filters, row by row, each row with zeros at its end to a multiple of four; of every four numbers 0 and 2 of
- * channel 0, 0 and 2 of channel 1, 1 and 3 of channel 0, 1 and 3 of channel 1, as int16 numbers 256 * w; then
- * factors and offsets as there. */
+/* As in packed_conv2d.h, but for filter; for every two channels 0 and 1: the filters, row by row, each row
+ * with zeros at its end to a multiple of four; of every four numbers 0 and 2 of channel 0, 0 and 2 of channel
+ * 1, 1 and 3 of channel 0, 1 and 3 of channel 1, as int16 numbers 256 * w; behind the first four 256 * bias
+ * 0, 256 * bias 1; then factors and offsets as there. */
 sapmcu_row_fn sapmcu_wide_conv2d_row_s8;
 
 /* The same without scratch. */

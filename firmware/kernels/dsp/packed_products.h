@@ -90,6 +90,6 @@ sapmcu_compute_packed(__attribute__((unused)) const sapmcu_packed_products *stat
 void sapmcu_compute_packed_single(const sapmcu_packed_products *state);
 
 /* What sapmcu_products_core says of both. */
-#define SAPMCU_PACKED_STEPS 48, 32, 0, 2, 0
+#define SAPMCU_PACKED_STEPS 8, 48, 32, 0, 2
 
 #endif

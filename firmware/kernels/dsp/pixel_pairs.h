@@ -9,24 +9,7 @@
 
 #include "dsp.h"
 #include "products_state.h"
-
-/* Widen words of four numbers of two pixels, one or more. */
-static inline int32_t *widen(int32_t *to, const int8_t *a, const int8_t *b, uint32_t words) {
-    const int8_t *const end = a + 4 * words;
-    do {
-        __asm__ volatile("ldr    r8, [%[a]], #4       \n"
-                         "ldr    r9, [%[b]], #4       \n"
-                         "sxtb16 r10, r8, ror #8      \n"
-                         "sxtb16 r11, r9, ror #8      \n"
-                         "sxtb16 r8, r8               \n"
-                         "sxtb16 r9, r9               \n"
-                         "stm    %[to]!, {r8-r11}     \n"
-                         : [to] "+r"(to), [a] "+r"(a), [b] "+r"(b)
-                         :
-                         : "r8", "r9", "r10", "r11", "memory");
-    } while (a != end);
-    return to;
-}
+#include "widen.h"
 
 /* Windows in the image, whose rows may be followed by any numbers to a multiple of four. offset: of each
  * pixel. */
@@ -34,34 +17,8 @@ static void widen_inside(int32_t *to, const int8_t *const *rows, const int8_t *c
                          int32_t first, int32_t second) {
     do {
         const int8_t *const row = *rows++;
-        to = widen(to, row + first, row + second, row_words);
+        to = sapmcu_widen(to, row + first, row + second, row_words);
     } while (rows != end);
-}
-
-/* Windows of which some lies beside the image, or what follows may not be read. */
-static __attribute__((noinline)) void widen_edge(const sapmcu_packed_conv2d_s8_params *p, int32_t *to,
-                                                 const int8_t *const *rows, int32_t first, int32_t second) {
-    const uint32_t channels = p->in_channels;
-    for (uint32_t ky = 0; ky < p->kernel_height; ky++) {
-        int16_t *const halves = (int16_t *)to;
-        for (uint32_t tap = 0; tap < p->kernel_width; tap++) {
-            const uint32_t a = (uint32_t)first + tap, b = (uint32_t)second + tap;
-            const int8_t *const x0 = a < p->in_width ? rows[ky] + a * channels : p->zero_row;
-            const int8_t *const x1 = b < p->in_width ? rows[ky] + b * channels : p->zero_row;
-            if (channels % 4 == 0) {
-                to = widen(to, x0, x1, channels / 4);
-                continue;
-            }
-            for (uint32_t c = 0; c < channels; c++) {
-                const uint32_t at = tap * channels + c, half = (at & ~3U) * 2 + (at & 1) * 4 + (at & 2) / 2;
-                halves[half] = x0[c];
-                halves[half + 2] = x1[c];
-            }
-        }
-        if (channels % 4 != 0) {
-            to += 4 * p->row_words;
-        }
-    }
 }
 
 static __attribute__((noinline)) int8_t *fill(int8_t *to, int8_t value, uint32_t count) {
@@ -170,7 +127,7 @@ static inline __attribute__((always_inline)) void sapmcu_convolve_row(const sapm
             widen_inside(scratch, rows, rows + height, p->row_words, column * column_bytes,
                          second * column_bytes);
         } else {
-            widen_edge(p, scratch, rows, column, second);
+            core->widen_edge(p, scratch, rows, column, second);
         }
         state.y[0] = y;
         state.y[1] = y + channels;

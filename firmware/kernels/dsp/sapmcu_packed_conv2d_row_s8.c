@@ -3,7 +3,7 @@
 #include "pixel_pairs.h"
 
 static const sapmcu_products_core core = {sapmcu_compute_packed, sapmcu_compute_packed_single,
-                                          SAPMCU_PACKED_STEPS};
+                                          SAPMCU_PACKED_STEPS, sapmcu_widen_edge, 0};
 
 void sapmcu_packed_conv2d_row_s8(const void *params, const int8_t *const *rows, int8_t *y, void *scratch) {
     const sapmcu_packed_conv2d_s8_params *const p = params;

@@ -4,7 +4,7 @@
 #include "packed_products.h"
 #include "vector_products.h"
 
-static const sapmcu_products_core core = {0, sapmcu_compute_packed_single, SAPMCU_PACKED_STEPS};
+static const sapmcu_products_core core = {0, sapmcu_compute_packed_single, SAPMCU_PACKED_STEPS, 0, 0};
 
 void sapmcu_packed_fully_connected_s8(const sapmcu_packed_conv2d_s8_params *params, const int8_t *x,
                                       int8_t *y, void *scratch) {

@@ -4,7 +4,7 @@
 #include "vector_products.h"
 #include "wide_products.h"
 
-static const sapmcu_products_core core = {0, sapmcu_compute_wide_single, SAPMCU_WIDE_STEPS};
+static const sapmcu_products_core core = {0, sapmcu_compute_wide_single, SAPMCU_WIDE_STEPS, 0, 0};
 
 void sapmcu_wide_fully_connected_s8(const sapmcu_packed_conv2d_s8_params *params, const int8_t *x, int8_t *y,
                                     void *scratch) {

@@ -3,16 +3,16 @@
 #define SAPMCU_WIDE_PRODUCTS_H
 
 /* Two pixels times all filters of 16 bits: 10 instructions for 16 products, two channels at a time, and 22
- * for their four results; or one pixel, 6 for 8 and 17. As in packed_products.h, but nothing has to be
+ * for their four results; or one pixel, 6 for 8 and 16. As in packed_products.h, but nothing has to be
  * unpacked. */
 
 #include "products_state.h"
 
 /* lr: x; r12: filter; r4, r5: sums of channel 0; r6, r7: of channel 1; all by 256, as filters are. ADDEND_0,
  * ADDEND_1: r4 to r7, or registers with a bias for both pixels. */
-#define SAPMCU_WIDE_STEP(ADDEND_00, ADDEND_01, ADDEND_10, ADDEND_11)                                         \
+#define SAPMCU_WIDE_STEP(LOADED, ADDEND_00, ADDEND_01, ADDEND_10, ADDEND_11)                                 \
     "ldm    lr!, {r8-r11}       \n"                                                                          \
-    "ldm    r12!, {r0-r3}       \n"                                                                          \
+    "ldm    r12!, {" LOADED "}  \n"                                                                          \
     "smlad  r4, r8, r0, " ADDEND_00 "\n"                                                                     \
     "smlad  r5, r9, r0, " ADDEND_01 "\n"                                                                     \
     "smlad  r6, r8, r1, " ADDEND_10 "\n"                                                                     \
@@ -38,53 +38,50 @@ sapmcu_compute_wide(__attribute__((unused)) const sapmcu_packed_products *state)
             "orr    r8, r8, #1           \n"
             "push   {r1-r8}              \n"
             "mov    lr, r5               \n"
-            "1:                          \n"
-            "ldrd   r5, r7, [r12], #8    \n" SAPMCU_WIDE_STEP("r5", "r5", "r7", "r7") //
+            "1:                          \n" SAPMCU_WIDE_STEP("r0-r3, r5, r7", "r5", "r5", "r7", "r7") //
             "ldr    pc, [sp, #20]        \n"
             ".p2align 2                  \n"
             "2:                          \n"
-            ".rept 8                     \n" SAPMCU_WIDE_STEP(
-                "r4", "r5", "r6",
-                "r7") ".endr                 \n"
-                      "ldr    r0, [sp, #12]        \n"
-                      "cmp    lr, r0               \n"
-                      "bne    2b                   \n"
-                      "ldm    r12!, {r0-r3}        \n"
-                      "ldr    pc, [sp, #28]        \n"
-                      ".p2align 2                  \n"
-                      "4:                          \n"
-                      "smmla  r4, r4, r0, r1       \n"
-                      "smmla  r5, r5, r0, r1       \n"
-                      "smmla  r6, r6, r2, r3       \n"
-                      "smmla  r7, r7, r2, r3       \n"
-                      "ssat   r4, #8, r4, asr #12  \n"
-                      "ssat   r5, #8, r5, asr #12  \n"
-                      "ssat   r6, #8, r6, asr #12  \n"
-                      "ssat   r7, #8, r7, asr #12  \n"
-                      "6:                          \n"
-                      "ldm    sp, {r0-r3, lr}      \n"
-                      "strb   r6, [r0, #1]         \n"
-                      "strb   r7, [r1, #1]         \n"
-                      "strb   r4, [r0], #2         \n"
-                      "strb   r5, [r1], #2         \n"
-                      "strd   r0, r1, [sp]         \n"
-                      "cmp    r0, r2               \n"
-                      "bne    1b                   \n"
-                      "add    sp, sp, #32          \n"
-                      "pop    {r4-r11, pc}         \n"
-                      ".p2align 2                  \n"
-                      "5:                          \n"
-                      "ldrd   r8, r9, [r12], #8    \n"
-                      "ldr    r10, [sp, #24]       \n" SAPMCU_PACKED_GENERAL("r4", "r0", "r1", "r8")
-                          SAPMCU_PACKED_GENERAL("r5", "r0", "r1", "r8") SAPMCU_PACKED_GENERAL("r6", "r2",
-                                                                                              "r3", "r9")
-                              SAPMCU_PACKED_GENERAL("r7", "r2", "r3", "r9") "b      6b                   \n");
+            ".rept 16                    \n" SAPMCU_WIDE_STEP("r0-r3", "r4", "r5", "r6", "r7") //
+            ".endr                       \n"
+            "ldr    r0, [sp, #12]        \n"
+            "cmp    lr, r0               \n"
+            "bne    2b                   \n"
+            "ldm    r12!, {r0-r3}        \n"
+            "ldr    pc, [sp, #28]        \n"
+            ".p2align 2                  \n"
+            "4:                          \n"
+            "smmla  r4, r4, r0, r1       \n"
+            "smmla  r5, r5, r0, r1       \n"
+            "smmla  r6, r6, r2, r3       \n"
+            "smmla  r7, r7, r2, r3       \n"
+            "ssat   r4, #8, r4, asr #12  \n"
+            "ssat   r5, #8, r5, asr #12  \n"
+            "ssat   r6, #8, r6, asr #12  \n"
+            "ssat   r7, #8, r7, asr #12  \n"
+            "6:                          \n"
+            "ldm    sp, {r0-r3, lr}      \n"
+            "strb   r6, [r0, #1]         \n"
+            "strb   r7, [r1, #1]         \n"
+            "strb   r4, [r0], #2         \n"
+            "strb   r5, [r1], #2         \n"
+            "strd   r0, r1, [sp]         \n"
+            "cmp    r0, r2               \n"
+            "bne    1b                   \n"
+            "add    sp, sp, #32          \n"
+            "pop    {r4-r11, pc}         \n"
+            ".p2align 2                  \n"
+            "5:                          \n"
+            "ldrd   r8, r9, [r12], #8    \n"
+            "ldr    r10, [sp, #24]       \n" SAPMCU_PACKED_GENERAL("r4", "r0", "r1", "r8")
+                SAPMCU_PACKED_GENERAL("r5", "r0", "r1", "r8") SAPMCU_PACKED_GENERAL("r6", "r2", "r3", "r9")
+                    SAPMCU_PACKED_GENERAL("r7", "r2", "r3", "r9") "b      6b                   \n");
 }
 
 /* The first pixel alone. Takes 52 bytes of stack. */
 void sapmcu_compute_wide_single(const sapmcu_packed_products *state);
 
 /* What sapmcu_products_core says of both. */
-#define SAPMCU_WIDE_STEPS 40, 24, 1, 4, 1
+#define SAPMCU_WIDE_STEPS 16, 40, 24, 1, 4
 
 #endif
