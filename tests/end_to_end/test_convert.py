@@ -66,9 +66,9 @@ def test_int8_models_are_converted(run: Run, tflite_model: Path, tmp_path: Path)
     ran = run("convert", tflite_model, "--board", "stm32h7", "-o", out)
     assert ran.code == 0, ran.err
     report = check_output(out)
-    assert report["check"] == {"vectors": 30, "engines": ["tflm", "tflm, model as read", "reference"]} or report[
-        "check"
-    ] == {"vectors": 30, "engines": ["tflm", "reference"]}
+    assert report["check"]["vectors"] == 30
+    engines = set(report["check"]["engines"])
+    assert engines - {"tflm, model as read", "reference, native graph"} == {"tflm", "reference"}
     assert report["accuracy"] is None
     assert "30 of 30" in ran.out
     *page, wrote = ran.out.splitlines()  # its command is never broken
