@@ -134,7 +134,7 @@ def test_the_tutorial_counts_inputs_as_convert_does() -> None:
         assert [int(found) for found in re.findall(fact, text)] == [count], fact
 
 
-@pytest.mark.needs("gcc")
+@pytest.mark.needs("gcc", "g++")
 @pytest.mark.parametrize("options", [("c", "-std=c11"), ("c++", "-std=c++17")], ids=" ".join)
 def test_the_application_in_the_readme_is_c_and_c_plus_plus(options: tuple[str, str], tmp_path: Path) -> None:
     """Of another network, whose header is a golden file."""
