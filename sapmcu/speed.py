@@ -32,6 +32,11 @@ def op_speeds(project_dir: Path, run: Run) -> tuple[OpSpeed, ...]:
     graph, *_ = native_graph(read_tflite(model, path.stem, str(path)))
     if hashlib.sha256(model).hexdigest() != run.identity.sha256 or len(by_op) > len(graph.ops):
         raise UserError(f"{path} is not the model of the firmware", hint="convert again")
+    if run.identity.op_count not in (0, len(graph.ops)):
+        raise UserError(
+            f"{path} has other ops than the native engine runs: it was converted for the least SRAM on TFLM",
+            hint="--profile has the instructions of each op; --speed-report needs a project of --optimize auto or none",
+        )
     project = load_project(project_dir / "firmware")
     steps = lower_graph(graph, twins=project.twins, filters=project.filters).steps
     prices = price_ops(graph, steps, run.identity.core)

@@ -74,6 +74,18 @@ def test_the_speed_report_names_kernels_and_prices(
     assert any("ops with a price: " in line for line in lines)
 
 
+@pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "tflite_micro")
+def test_there_is_no_speed_report_of_ops_that_are_not_those_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In model.tflite they are in bands, for TFLM."""
+    model, out = reference_model("mlperf_ic_resnet_quant.tflite"), tmp_path / "out"
+    options = ("--board", M4F, "--optimize", "sram", "-o", out)
+    assert sapmcu(capsys, monkeypatch, "convert", model, *options).code == 0
+    ran = sapmcu(capsys, monkeypatch, "run", out, "--speed-report")
+    assert ran.code == 1 and "model.tflite has other ops than the native engine runs" in ran.err
+
+
 def test_prices_are_of_known_cores_and_fit_what_they_were_measured_by() -> None:
     rows = tomllib.loads(PRICES.read_text(encoding="ascii"))["price"]
     assert {row["core"] for row in rows} == set(PRICED_AS.values())
