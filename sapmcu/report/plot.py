@@ -53,7 +53,7 @@ def _figure(summaries: Sequence[Summary], title: str) -> Any:
                 sram_bytes / 1024,
                 100 * accuracy.mean,
                 yerr=100 * (accuracy.deviation or 0),
-                color=f"C{poolings.index(one.pooling)}",
+                color=_color(poolings.index(one.pooling)),
                 marker=MARKERS[places.index(_place(one)) % len(MARKERS)],
                 linestyle="none",
                 capsize=3,
@@ -77,13 +77,23 @@ def _is_wide(values: Sequence[int | None]) -> bool:
 def _legend(figure: Any, poolings: Sequence[str], places: Sequence[str]) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], color=f"C{n}", marker="s", linestyle="none", label=one) for n, one in enumerate(poolings)]
+    handles = [
+        Line2D([], [], color=_color(n), marker="s", linestyle="none", label=one) for n, one in enumerate(poolings)
+    ]
     handles += [
         Line2D([], [], color="grey", marker=MARKERS[n % len(MARKERS)], linestyle="none", label=one)
         for n, one in enumerate(places)
         if one
     ]
     figure.legend(handles=handles, loc="outside right center", frameon=False)
+
+
+def _color(number: int) -> Any:
+    """Ten strong ones, then their pale ones."""
+    import matplotlib
+
+    strong, pale = divmod(number % 20, 10)[::-1]
+    return matplotlib.colormaps["tab20"](2 * strong + pale)
 
 
 def _place(one: Summary) -> str:
