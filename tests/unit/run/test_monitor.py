@@ -94,13 +94,25 @@ def test_a_port_that_is_not_there_at_first_is_an_error() -> None:
         next(watch("/dev/ttyACM99", 115_200, lambda _: None))
 
 
+MAIN = """\
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from sapmcu.cli import main
+main()
+"""
+"""sapmcu where an interrupt ends it, though whoever runs the tests ignores interrupts, as a shell's background does."""
+
+
 def test_the_command_prints_until_it_is_interrupted(port: tuple[Path, Terminal]) -> None:
     path, terminal = port
-    command = [sys.executable, "-m", "sapmcu", "monitor", "--port", str(path)]
+    command = [sys.executable, "-c", MAIN, "monitor", "--port", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ) as process:
         assert process.stdout is not None and process.stderr is not None
         assert b"Ctrl-C ends" in process.stderr.readline()
         terminal.send(b"hello\n" + REPLY + b"again\n")
         assert process.stdout.readline() == b"hello\n" and process.stdout.readline() == b"again\n"
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        try:
+            assert process.wait(10) == 130
+        finally:
+            process.kill()
