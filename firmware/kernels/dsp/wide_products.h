@@ -25,18 +25,7 @@
 /* Takes 68 bytes of stack. sp: y, y of pixel 1, y_end, x_end, x, the second step, shift, what requantizes. */
 SAPMCU_PACKED_ASSEMBLY __attribute__((unused)) static void
 sapmcu_compute_wide(__attribute__((unused)) const sapmcu_packed_products *state) {
-    __asm__(".syntax unified             \n"
-            "push   {r4-r11, lr}         \n"
-            "ldm    r0, {r1-r7, r12}     \n"
-            "adr    r8, 2f               \n"
-            "add    r6, r6, r8           \n"
-            "orr    r6, r6, #1           \n"
-            "adr    r8, 4f               \n"
-            "cbz    r7, 0f               \n"
-            "adr    r8, 5f               \n"
-            "0:                          \n"
-            "orr    r8, r8, #1           \n"
-            "push   {r1-r8}              \n"
+    __asm__(SAPMCU_BEGIN_PAIR
             "mov    lr, r5               \n"
             "1:                          \n" SAPMCU_WIDE_STEP("r0-r3, r5, r7", "r5", "r5", "r7", "r7") //
             "ldr    pc, [sp, #20]        \n"
@@ -48,34 +37,7 @@ sapmcu_compute_wide(__attribute__((unused)) const sapmcu_packed_products *state)
             "cmp    lr, r0               \n"
             "bne    2b                   \n"
             "ldm    r12!, {r0-r3}        \n"
-            "ldr    pc, [sp, #28]        \n"
-            ".p2align 2                  \n"
-            "4:                          \n"
-            "smmla  r4, r4, r0, r1       \n"
-            "smmla  r5, r5, r0, r1       \n"
-            "smmla  r6, r6, r2, r3       \n"
-            "smmla  r7, r7, r2, r3       \n"
-            "ssat   r4, #8, r4, asr #12  \n"
-            "ssat   r5, #8, r5, asr #12  \n"
-            "ssat   r6, #8, r6, asr #12  \n"
-            "ssat   r7, #8, r7, asr #12  \n"
-            "6:                          \n"
-            "ldm    sp, {r0-r3, lr}      \n"
-            "strb   r6, [r0, #1]         \n"
-            "strb   r7, [r1, #1]         \n"
-            "strb   r4, [r0], #2         \n"
-            "strb   r5, [r1], #2         \n"
-            "strd   r0, r1, [sp]         \n"
-            "cmp    r0, r2               \n"
-            "bne    1b                   \n"
-            "add    sp, sp, #32          \n"
-            "pop    {r4-r11, pc}         \n"
-            ".p2align 2                  \n"
-            "5:                          \n"
-            "ldrd   r8, r9, [r12], #8    \n"
-            "ldr    r10, [sp, #24]       \n" SAPMCU_PACKED_GENERAL("r4", "r0", "r1", "r8")
-                SAPMCU_PACKED_GENERAL("r5", "r0", "r1", "r8") SAPMCU_PACKED_GENERAL("r6", "r2", "r3", "r9")
-                    SAPMCU_PACKED_GENERAL("r7", "r2", "r3", "r9") "b      6b                   \n");
+            "ldr    pc, [sp, #28]        \n" SAPMCU_FINISH_PAIR);
 }
 
 /* The first pixel alone. Takes 52 bytes of stack. */
