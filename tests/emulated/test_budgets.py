@@ -106,9 +106,10 @@ MAX_INSTRUCTIONS = {
     (KWS, M0PLUS): 72_000_000 // 4,
 }
 """On other cores. Source: TFLM there, with CMSIS-NN's kernels for MVE; a quarter of its reference kernels on M0+."""
-GROWTH_BY_ROWS = 0.13
-"""Of instructions over those of whole ops, at the same MACs. The most of rows of 5 pixels, each with one that has no
-partner; and a cascade widens a depthwise convolution's rows three times, a whole image's once."""
+GROWTH_BY_ROWS = {KWS: 0.13}
+"""Of instructions over those of whole ops, at the same MACs, where MOST_BY_ROWS isn't kept yet: rows of 5 pixels have
+one without a partner, and a cascade widens a depthwise convolution's rows three times, a whole image's once."""
+MOST_BY_ROWS = 0.1
 
 
 def load_budgets() -> tuple[str, Mapping[Row, Mapping[str, int]]]:
@@ -192,7 +193,10 @@ def test_costs_keep_to_bounds_and_budget(tmp_path: Path, row: Row) -> None:
     place = ", ".join(filter(None, (f"{name} on {board}, native", plan, prefer, "gcc")))
     problems, notes = compare(place, figures, budgets[row])
     print(*notes, sep="\n")
-    assert figures["instructions"] <= (1 + GROWTH_BY_ROWS) * budgets[name, board, WHOLE, prefer]["instructions"]
+    assert (
+        figures["instructions"]
+        <= (1 + GROWTH_BY_ROWS.get(name, MOST_BY_ROWS)) * budgets[name, board, WHOLE, prefer]["instructions"]
+    )
     assert not problems, "\n".join([*problems, f"if that is meant, edit {BUDGETS.name} in the same commit"])
 
 
