@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,12 +15,14 @@ from sapmcu.build.project import load_project
 from sapmcu.build.sizes import frames, measure
 from sapmcu.build.stack import worst_stack_bytes
 from sapmcu.build.tflm import load_tflm, tflm_toolchain
-from sapmcu.build.toolchain import Toolchain, find_toolchain, optimisation
+from sapmcu.build.toolchain import SMALL, Toolchain, find_toolchain, optimisation
 from sapmcu.errors import UserError
 from sapmcu.ir.build import Build, Engine, Prefer
 from sapmcu.ir.firmware import FirmwareProject
 
 ELF, MAP, LOG = "firmware.elf", "firmware.map", "build.log"
+AROUND = re.compile(r"(main|serve)\.cc?|port/.*|engine/sapmcu_(frames|serve)\.c")
+"""Sources that start and serve a model: it computes in others."""
 
 
 def build_firmware(
@@ -88,8 +91,9 @@ def _compile_and_link(
     chosen = project.targets[target]
     sources: Sequence[str] = (*project.sources, *chosen.sources)
     level = optimisation(prefer)
+    levels = {source: SMALL if AROUND.fullmatch(source) else level for source in sources}
     defines = [f"-D{one}" for one in (*project.defines, *chosen.defines, f'SAPMCU_BUILD="{compiler.name} {level}"')]
-    log, objects = compiler.compile(firmware, sources, project.includes, [level, *defines], elf.parent / "objects")
+    log, objects = compiler.compile(firmware, levels, project.includes, defines, elf.parent / "objects")
     log += compiler.link(firmware / chosen.linker_dir, objects, firmware / project.linker_script, [level], elf)
     return log, dict(zip(sources, objects, strict=True))
 

@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -22,6 +22,7 @@ GCC = "arm-none-eabi-gcc"
 ENTRY = "sapmcu_reset_handler"
 """The linker script names it too, but zig's driver names another."""
 TIMEOUT_S = 300
+SMALL = "-Os"
 
 COMMON = (
     *("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror", "-g"),
@@ -55,9 +56,10 @@ class Toolchain:
     prints_map: bool
 
     def compile(
-        self, directory: Path, sources: Sequence[str], includes: Sequence[str], options: Sequence[str], out: Path
+        self, directory: Path, sources: Mapping[str, str], includes: Sequence[str], options: Sequence[str], out: Path
     ) -> tuple[str, tuple[Path, ...]]:
-        """(log, one object below `out` for each source). sources, includes: relative to directory.
+        """(log, one object below `out` for each source). sources: with the level of optimisation of each; like
+        includes relative to directory.
 
         Raises: ToolError for the first source that doesn't compile.
         """
@@ -67,15 +69,15 @@ class Toolchain:
             *(f"-I{one}" for one in includes),
         ]
 
-        def one(source: str) -> tuple[str, Path]:
+        def one(source: str, level: str) -> tuple[str, Path]:
             target = out / f"{source}.o"
             target.parent.mkdir(parents=True, exist_ok=True)
             language = LANGUAGES.get(Path(source).suffix, ())
-            command = [*self.compiler, *common, *language, "-c", source, "-o", str(target)]
+            command = [*self.compiler, *common, level, *language, "-c", source, "-o", str(target)]
             return run_tool(command, directory, out.parent, f"{source} doesn't compile"), target
 
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            done = list(pool.map(one, sources))
+            done = list(pool.map(one, sources.keys(), sources.values()))
         return "".join(log for log, _ in done), tuple(target for _, target in done)
 
     def link(self, directory: Path, objects: Sequence[Path], script: Path, options: Sequence[str], elf: Path) -> str:
@@ -167,7 +169,7 @@ def zig_core_options(options: Sequence[str]) -> tuple[str, ...]:
 
 
 def optimisation(prefer: Prefer) -> str:
-    return {Prefer.SPEED: "-O2", Prefer.SIZE: "-Os"}[prefer]
+    return {Prefer.SPEED: "-O2", Prefer.SIZE: SMALL}[prefer]
 
 
 def run_tool(command: Sequence[str], directory: Path, log_dir: Path | None, failure: str) -> str:
