@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SAPMCU_HEADER_BYTES = 8, SAPMCU_ARGUMENT_BYTES = 12, SAPMCU_CHUNK_BYTES = 64 };
+enum { SAPMCU_HEADER_BYTES = 8, SAPMCU_PLACE_BYTES = 8, SAPMCU_REQUEST_BYTES = 20, SAPMCU_CHUNK_BYTES = 64 };
 
 typedef enum {
     SAPMCU_STATUS_OK = 0,
@@ -30,23 +30,33 @@ typedef struct {
     size_t next, end;
 } sapmcu_chunk;
 
-/* The last request, and what is buffered. counted: by the port's counter while rows of outputs were sent. */
+/* The first bytes of a request: numbers lie in it as in this memory. */
+typedef union {
+    struct {
+        uint8_t command, sequence, model, unused;
+        uint32_t payload_bytes;
+        uint32_t arguments[3];
+    } is;
+    uint8_t bytes[SAPMCU_REQUEST_BYTES];
+    uint32_t words[SAPMCU_REQUEST_BYTES / 4];
+} sapmcu_request;
+
+_Static_assert(sizeof(sapmcu_request) == SAPMCU_REQUEST_BYTES, "nothing lies between its fields");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "so are the numbers of frames");
+
+/* The last request, and what is buffered. counted: by the port's counter while rows of outputs were sent. All
+ * is 0 before the first frame. */
 typedef struct {
     sapmcu_chunk in, out;
-    uint32_t out_crc, payload_bytes, counted;
-    uint8_t header[SAPMCU_HEADER_BYTES];
-    uint8_t arguments[SAPMCU_ARGUMENT_BYTES];
+    uint32_t out_crc, counted;
+    sapmcu_request request;
 } sapmcu_line;
 
 /* Where the data of a request go, once its header and first 8 bytes are known; NULL: nowhere. */
 typedef uint8_t *sapmcu_place_fn(void *context);
 
-static inline uint32_t sapmcu_read_u32(const uint8_t *data) {
-    return (uint32_t)data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 | (uint32_t)data[3] << 24;
-}
-
-/* Read one frame into header and arguments; data go to their place at once, so that a damaged frame leaves it
- * undefined. False when the stream ends. is_empty: two END in a row. */
+/* Read one frame into request; data go to their place at once, so that a damaged frame leaves it undefined.
+ * False when the stream ends. is_empty: two END in a row. */
 bool sapmcu_receive_frame(sapmcu_line *frames, sapmcu_place_fn *place, void *context, sapmcu_status *result,
                           bool *is_empty);
 

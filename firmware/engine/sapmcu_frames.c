@@ -3,8 +3,6 @@
 
 #include "sapmcu/port.h"
 
-#include <string.h>
-
 enum { CRC_BYTES = 4 };
 enum { SLIP_END = 0xC0, SLIP_ESC = 0xDB, SLIP_ESC_END = 0xDC, SLIP_ESC_ESC = 0xDD };
 enum { FRAME_ENDS = -1, STREAM_ENDS = -2 };
@@ -37,51 +35,41 @@ static int receive_raw(sapmcu_line *self) {
  * CRC tells. */
 static int receive_byte(sapmcu_line *self) {
     int byte = receive_raw(self);
-    if (byte == SLIP_END) {
-        return FRAME_ENDS;
+    if (byte == SLIP_ESC) {
+        byte = receive_raw(self);
+        if (byte == SLIP_ESC_END) {
+            return SLIP_END;
+        }
+        if (byte == SLIP_ESC_ESC) {
+            return SLIP_ESC;
+        }
     }
-    if (byte != SLIP_ESC) {
-        return byte;
-    }
-    byte = receive_raw(self);
-    switch (byte) {
-    case SLIP_ESC_END:
-        return SLIP_END;
-    case SLIP_ESC_ESC:
-        return SLIP_ESC;
-    case SLIP_END:
-        return FRAME_ENDS;
-    default:
-        return byte;
-    }
+    return byte == SLIP_END ? FRAME_ENDS : byte;
 }
 
 bool sapmcu_receive_frame(sapmcu_line *self, sapmcu_place_fn *place, void *context, sapmcu_status *result,
                           bool *is_empty) {
+    enum { PLACED = SAPMCU_HEADER_BYTES + SAPMCU_PLACE_BYTES };
+    sapmcu_request *const request = &self->request;
     uint32_t position = 0, crc = 0xFFFFFFFFu;
-    uint8_t *input = NULL;
+    uint8_t *data = NULL;
     int byte;
-    memset(self->header, 0, sizeof self->header);
-    self->payload_bytes = 0;
+    request->words[0] = request->words[1] = 0;
     while ((byte = receive_byte(self)) >= 0) {
-        uint32_t index = position - SAPMCU_HEADER_BYTES;
         crc = update_crc(crc, (uint8_t)byte);
-        if (position < SAPMCU_HEADER_BYTES) {
-            self->header[position] = (uint8_t)byte;
-            self->payload_bytes = sapmcu_read_u32(self->header + 4);
-        } else if (input != NULL && index >= 8) {
-            if (index < self->payload_bytes) {
-                input[index - 8] = (uint8_t)byte;
+        if (data != NULL) {
+            if (position - PLACED < request->is.payload_bytes - SAPMCU_PLACE_BYTES) {
+                data[position - PLACED] = (uint8_t)byte;
             }
-        } else if (index < SAPMCU_ARGUMENT_BYTES) {
-            self->arguments[index] = (uint8_t)byte;
-            input = index == 7 ? place(context) : input;
+        } else if (position < sizeof request->bytes) {
+            request->bytes[position] = (uint8_t)byte;
+            data = position == PLACED - 1 ? place(context) : NULL;
         }
         position += position < 0xFFFFFFFFu;
     }
     *is_empty = position == 0;
     bool has_length = position >= SAPMCU_HEADER_BYTES + CRC_BYTES &&
-                      position - SAPMCU_HEADER_BYTES - CRC_BYTES == self->payload_bytes;
+                      position - SAPMCU_HEADER_BYTES - CRC_BYTES == request->is.payload_bytes;
     *result = !has_length          ? SAPMCU_STATUS_BAD_FRAME
               : crc != CRC_RESIDUE ? SAPMCU_STATUS_BAD_CRC
                                    : SAPMCU_STATUS_OK;
@@ -89,10 +77,8 @@ bool sapmcu_receive_frame(sapmcu_line *self, sapmcu_place_fn *place, void *conte
 }
 
 static void flush(sapmcu_line *self) {
-    if (self->out.end > 0) {
-        sapmcu_port_send(self->out.data, self->out.end);
-        self->out.end = 0;
-    }
+    sapmcu_port_send(self->out.data, self->out.end);
+    self->out.end = 0;
 }
 
 static void send_raw(sapmcu_line *self, uint8_t byte) {
@@ -118,18 +104,14 @@ void sapmcu_send_bytes(sapmcu_line *self, const void *data, uint32_t length) {
 }
 
 void sapmcu_send_u32(sapmcu_line *self, uint32_t value) {
-    for (int shift = 0; shift < 32; shift += 8) {
-        send_byte(self, (uint8_t)(value >> shift));
-    }
+    sapmcu_send_bytes(self, &value, sizeof value);
 }
 
 void sapmcu_begin_reply(sapmcu_line *self, sapmcu_status result, uint32_t payload_bytes) {
     self->out_crc = 0xFFFFFFFFu;
     send_raw(self, SLIP_END);
-    send_byte(self, (uint8_t)result);
-    send_byte(self, self->header[1]);
-    send_byte(self, self->header[0]);
-    send_byte(self, 0);
+    sapmcu_send_u32(self, (uint32_t)result | (uint32_t)self->request.is.sequence << 8 |
+                              (uint32_t)self->request.is.command << 16);
     sapmcu_send_u32(self, payload_bytes);
 }
 
@@ -140,8 +122,7 @@ void sapmcu_end_reply(sapmcu_line *self) {
 }
 
 void sapmcu_reply(sapmcu_line *self, sapmcu_status result) {
-    sapmcu_begin_reply(self, result, 0);
-    sapmcu_end_reply(self);
+    sapmcu_reply_with(self, result, NULL, 0);
 }
 
 void sapmcu_reply_with(sapmcu_line *self, sapmcu_status result, const void *data, uint32_t length) {

@@ -26,13 +26,18 @@ typedef enum {
 #define ALL_OPS 0xFFFFFFFFu
 #define NO_ROW  0xFFFFFFFFu
 
+/* The reply to read counters. */
+typedef struct {
+    uint32_t runs, counter, count, stack_bytes, stack_peak_bytes, stack_size, arena_bytes;
+} counters;
+
 typedef struct {
     const sapmcu_device *device;
     sapmcu_line frames;
-    uint32_t runs, count, stack_bytes, stack_peak_bytes, call_count;
+    counters counters;
+    uint32_t call_count;
     const sapmcu_model *waiting; /* whose run waits for rows */
     bool wants_row;              /* the next one isn't written yet */
-    sapmcu_counter_kind counter;
 } server;
 
 __attribute__((noinline)) void sapmcu_begin_invoke(void) {
@@ -44,7 +49,8 @@ __attribute__((noinline)) void sapmcu_end_invoke(int waits) {
 }
 
 static const sapmcu_model *requested_model(const server *self) {
-    return self->frames.header[2] < sapmcu_model_count ? sapmcu_models[self->frames.header[2]] : NULL;
+    const uint32_t index = self->frames.request.is.model;
+    return index < sapmcu_model_count ? sapmcu_models[index] : NULL;
 }
 
 /* The bytes [offset, offset + length) of a block of `bytes`; NULL where they aren't all in it. */
@@ -58,59 +64,58 @@ static uint32_t row_offset(const sapmcu_model *model, const sapmcu_input_row *ne
 }
 
 /* A row goes where the model waits for it: all that it needs, and no other. */
-static uint8_t *row_range(const server *self, const sapmcu_model *model, uint32_t index) {
+static uint8_t *row_range(const server *self, const sapmcu_model *model, const uint32_t *index_and_offset,
+                          uint32_t length) {
     sapmcu_input_row next;
     if (model->rows == NULL || self->waiting != model || !self->wants_row) {
         return NULL;
     }
     model->rows->find(&next);
-    const bool is_next =
-        next.input == index && sapmcu_read_u32(self->frames.arguments + 4) == row_offset(model, &next);
-    return is_next && self->frames.payload_bytes - 8 == next.bytes ? (uint8_t *)next.data : NULL;
+    const bool is_next = next.input == index_and_offset[0] && index_and_offset[1] == row_offset(model, &next);
+    return is_next && length == next.bytes ? (uint8_t *)next.data : NULL;
 }
 
 /* Where the data of a write-input request go: once header and arguments are known. NULL where nowhere. */
 __attribute__((noinline)) static uint8_t *input_range(void *context) {
     const server *const self = context;
     const sapmcu_model *model = requested_model(self);
-    uint32_t index = sapmcu_read_u32(self->frames.arguments);
-    if (self->frames.header[0] != COMMAND_WRITE_INPUT || self->frames.payload_bytes < 8 || model == NULL ||
-        index >= model->input_count) {
+    const uint32_t *const arguments = self->frames.request.is.arguments;
+    const uint32_t length = self->frames.request.is.payload_bytes - SAPMCU_PLACE_BYTES;
+    if (self->frames.request.is.command != COMMAND_WRITE_INPUT ||
+        self->frames.request.is.payload_bytes < SAPMCU_PLACE_BYTES || model == NULL ||
+        arguments[0] >= model->input_count) {
         return NULL;
     }
-    const sapmcu_tensor *input = &model->inputs[index];
-    if (input->data == NULL) {
-        return row_range(self, model, index);
-    }
-    return range_of(input->data, input->bytes, sapmcu_read_u32(self->frames.arguments + 4),
-                    self->frames.payload_bytes - 8);
+    const sapmcu_tensor *input = &model->inputs[arguments[0]];
+    return input->data == NULL ? row_range(self, model, arguments, length)
+                               : range_of(input->data, input->bytes, arguments[1], length);
 }
 
 /* --- Commands
  * -------------------------------------------------------------------------------------------------- */
 
+static void send_sizes(sapmcu_line *frames, const sapmcu_tensor *tensors, uint32_t count) {
+    for (; count > 0; --count) {
+        sapmcu_send_u32(frames, (tensors++)->bytes);
+    }
+}
+
 static void identify(server *self, const sapmcu_model *model) {
     const char *texts[TEXTS] = {self->device->engine, self->device->core, self->device->build, model->name,
                                 self->device->board};
-    uint32_t length =
-        24u + (uint32_t)sizeof model->sha256 + 4u * model->input_count + 4u * model->output_count;
-    for (size_t i = 0; i < TEXTS; ++i) {
-        length += (uint32_t)strlen(texts[i]) + 1;
-    }
     const uint32_t numbers[6] = {PROTOCOL_VERSION,    sapmcu_model_count,
                                  model->arena_bytes,  model->input_count,
                                  model->output_count, model->invoke_ops != NULL ? model->op_count : 0u};
+    uint32_t length = (uint32_t)(sizeof numbers + sizeof model->sha256) +
+                      4u * ((uint32_t)model->input_count + model->output_count);
+    for (size_t i = 0; i < TEXTS; ++i) {
+        length += (uint32_t)strlen(texts[i]) + 1;
+    }
     sapmcu_begin_reply(&self->frames, SAPMCU_STATUS_OK, length);
-    for (size_t i = 0; i < 6; ++i) {
-        sapmcu_send_u32(&self->frames, numbers[i]);
-    }
+    sapmcu_send_bytes(&self->frames, numbers, sizeof numbers);
     sapmcu_send_bytes(&self->frames, model->sha256, sizeof model->sha256);
-    for (size_t i = 0; i < model->input_count; ++i) {
-        sapmcu_send_u32(&self->frames, model->inputs[i].bytes);
-    }
-    for (size_t i = 0; i < model->output_count; ++i) {
-        sapmcu_send_u32(&self->frames, model->outputs[i].bytes);
-    }
+    send_sizes(&self->frames, model->inputs, model->input_count);
+    send_sizes(&self->frames, model->outputs, model->output_count);
     for (size_t i = 0; i < TEXTS; ++i) {
         sapmcu_send_bytes(&self->frames, texts[i], (uint32_t)strlen(texts[i]) + 1);
     }
@@ -121,54 +126,54 @@ static int invoke_nothing(void) {
     return 0;
 }
 
+static void raise_to(uint32_t *most, uint32_t value) {
+    *most = *most > value ? *most : value;
+}
+
 /* Run it with the counter before and behind, on a freshly painted stack. What a run that waited has cost
  * before is part of it. */
 __attribute__((noinline)) static int measure(server *self, int (*invoke)(void), bool can_wait) {
-    const bool goes_on = self->waiting != NULL;
-    const uint32_t before = goes_on ? self->count : 0, stack_before = goes_on ? self->stack_bytes : 0;
-    uint32_t peak = sapmcu_port_stack_peak();
-    self->stack_peak_bytes = peak > self->stack_peak_bytes ? peak : self->stack_peak_bytes;
+    counters *const to = &self->counters;
+    if (self->waiting == NULL) {
+        to->count = to->stack_bytes = 0;
+    }
+    raise_to(&to->stack_peak_bytes, sapmcu_port_stack_peak());
     sapmcu_port_paint_stack();
-    uint32_t depth = sapmcu_port_stack_depth();
+    const uint32_t depth = sapmcu_port_stack_depth();
     self->frames.counted = 0;
-    uint32_t start = sapmcu_port_count();
+    const uint32_t start = sapmcu_port_count();
     sapmcu_begin_invoke();
-    int result = invoke();
+    const int result = invoke();
     sapmcu_end_invoke(can_wait && result != 0);
     const uint32_t count = sapmcu_port_count() - start - self->frames.counted;
-    self->count = before + (count > self->call_count ? count - self->call_count : 0);
-    peak = sapmcu_port_stack_peak();
-    self->stack_bytes = peak > depth ? peak - depth : 0;
-    self->stack_bytes = self->stack_bytes > stack_before ? self->stack_bytes : stack_before;
+    to->count += count > self->call_count ? count - self->call_count : 0;
+    const uint32_t peak = sapmcu_port_stack_peak();
+    raise_to(&to->stack_bytes, peak > depth ? peak - depth : 0);
     return result;
 }
 
 static void run(server *self, const sapmcu_model *model) {
-    uint32_t ops = sapmcu_read_u32(self->frames.arguments);
-    int result;
+    const uint32_t ops = self->frames.request.is.arguments[0];
+    sapmcu_status status = SAPMCU_STATUS_OK;
+    int result = 0;
     self->waiting = NULL;
     if (ops == ALL_OPS && model->rows != NULL) {
         model->rows->restart();
-        result = 0;
     } else if (ops == ALL_OPS) {
         result = measure(self, model->invoke, false);
-        ++self->runs;
+        ++self->counters.runs;
     } else if (model->invoke_ops == NULL) {
-        sapmcu_reply(&self->frames, SAPMCU_STATUS_UNSUPPORTED);
-        return;
+        status = SAPMCU_STATUS_UNSUPPORTED;
     } else if (ops > model->op_count) {
-        sapmcu_reply(&self->frames, SAPMCU_STATUS_BAD_ARGUMENT);
-        return;
+        status = SAPMCU_STATUS_BAD_ARGUMENT;
     } else {
         result = model->invoke_ops(ops);
     }
-    if (result == 0) {
-        sapmcu_reply(&self->frames, SAPMCU_STATUS_OK);
-        return;
+    if (result != 0) {
+        sapmcu_reply_with(&self->frames, SAPMCU_STATUS_FAILED, &result, sizeof result);
+    } else {
+        sapmcu_reply(&self->frames, status);
     }
-    sapmcu_begin_reply(&self->frames, SAPMCU_STATUS_FAILED, 4);
-    sapmcu_send_u32(&self->frames, (uint32_t)result);
-    sapmcu_end_reply(&self->frames);
 }
 
 static void next_row(server *self, const sapmcu_model *model) {
@@ -178,25 +183,23 @@ static void next_row(server *self, const sapmcu_model *model) {
     }
     self->waiting = self->waiting == model ? model : NULL;
     self->waiting = measure(self, model->rows->advance, true) ? model : NULL;
-    sapmcu_input_row next = {.input = NO_ROW};
-    uint32_t offset_bytes = 0;
+    uint32_t numbers[3] = {NO_ROW, 0, 0};
     if (self->waiting != NULL) {
+        sapmcu_input_row next;
         model->rows->find(&next);
-        offset_bytes = row_offset(model, &next);
+        numbers[0] = next.input;
+        numbers[1] = row_offset(model, &next);
+        numbers[2] = next.bytes;
         self->wants_row = true;
     } else {
-        ++self->runs;
+        ++self->counters.runs;
     }
-    sapmcu_begin_reply(&self->frames, SAPMCU_STATUS_OK, 12);
-    sapmcu_send_u32(&self->frames, next.input);
-    sapmcu_send_u32(&self->frames, offset_bytes);
-    sapmcu_send_u32(&self->frames, next.bytes);
-    sapmcu_end_reply(&self->frames);
+    sapmcu_reply_with(&self->frames, SAPMCU_STATUS_OK, numbers, sizeof numbers);
 }
 
 static void write_input(server *self, const sapmcu_model *model) {
     const bool is_right = input_range(self) != NULL;
-    if (is_right && model->inputs[sapmcu_read_u32(self->frames.arguments)].data == NULL) {
+    if (is_right && model->inputs[self->frames.request.is.arguments[0]].data == NULL) {
         model->rows->take();
         self->wants_row = false;
     }
@@ -204,42 +207,25 @@ static void write_input(server *self, const sapmcu_model *model) {
 }
 
 static void read_counters(server *self, const sapmcu_model *model) {
-    const uint32_t numbers[7] = {self->runs,        (uint32_t)self->counter, self->count,
-                                 self->stack_bytes, self->stack_peak_bytes,  sapmcu_port_stack_size(),
-                                 model->arena_bytes};
-    sapmcu_begin_reply(&self->frames, SAPMCU_STATUS_OK, sizeof numbers);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i) {
-        sapmcu_send_u32(&self->frames, numbers[i]);
-    }
-    sapmcu_end_reply(&self->frames);
+    self->counters.stack_size = sapmcu_port_stack_size();
+    self->counters.arena_bytes = model->arena_bytes;
+    sapmcu_reply_with(&self->frames, SAPMCU_STATUS_OK, &self->counters, sizeof self->counters);
 }
 
 static void read_board(server *self) {
     static const sapmcu_fault none;
-    const sapmcu_port_state *state = sapmcu_port_read_state();
-    const sapmcu_fault *fault = state->fault != NULL ? state->fault : &none;
-    const uint32_t numbers[12] = {state->core_hz,
-                                  state->failed_start_step,
-                                  state->failed_clock_step,
-                                  state->reset_reasons,
-                                  fault->exception,
-                                  fault->pc,
-                                  fault->lr,
-                                  fault->psr,
-                                  fault->sp,
-                                  fault->cfsr,
-                                  fault->hfsr,
-                                  fault->address};
-    sapmcu_begin_reply(&self->frames, SAPMCU_STATUS_OK, sizeof numbers);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i) {
-        sapmcu_send_u32(&self->frames, numbers[i]);
-    }
+    const sapmcu_port_state *const state = sapmcu_port_read_state();
+    const uint32_t state_bytes = offsetof(sapmcu_port_state, fault);
+    sapmcu_begin_reply(&self->frames, SAPMCU_STATUS_OK, state_bytes + (uint32_t)sizeof none);
+    sapmcu_send_bytes(&self->frames, state, state_bytes);
+    sapmcu_send_bytes(&self->frames, state->fault != NULL ? state->fault : &none, sizeof none);
     sapmcu_end_reply(&self->frames);
 }
 
-static void read_range(server *self, void *block, uint32_t bytes, const uint8_t *offset_and_length) {
-    uint32_t length = sapmcu_read_u32(offset_and_length + 4);
-    const uint8_t *data = range_of(block, bytes, sapmcu_read_u32(offset_and_length), length);
+/* offset_and_length: arguments of the request. */
+static void read_range(server *self, void *block, uint32_t bytes, const uint32_t *offset_and_length) {
+    const uint32_t length = offset_and_length[1];
+    const uint8_t *const data = range_of(block, bytes, offset_and_length[0], length);
     if (data == NULL) {
         sapmcu_reply(&self->frames, SAPMCU_STATUS_BAD_ARGUMENT);
     } else {
@@ -248,30 +234,32 @@ static void read_range(server *self, void *block, uint32_t bytes, const uint8_t 
 }
 
 static void read_output(server *self, const sapmcu_model *model) {
-    uint32_t index = sapmcu_read_u32(self->frames.arguments);
-    if (index >= model->output_count || model->outputs[index].data == NULL) {
+    const uint32_t *const arguments = self->frames.request.is.arguments;
+    if (arguments[0] >= model->output_count || model->outputs[arguments[0]].data == NULL) {
         sapmcu_reply(&self->frames, SAPMCU_STATUS_BAD_ARGUMENT);
     } else {
-        read_range(self, model->outputs[index].data, model->outputs[index].bytes, self->frames.arguments + 4);
+        const sapmcu_tensor *const output = &model->outputs[arguments[0]];
+        read_range(self, output->data, output->bytes, arguments + 1);
     }
 }
 
 /* Whether the payload has the size that its command takes. */
-static bool has_right_size(const server *self) {
+static bool has_right_size(const sapmcu_request *request) {
     static const uint8_t bytes_of[] = {
         [COMMAND_IDENTIFY] = 0,   [COMMAND_RUN] = 4,           [COMMAND_READ_OUTPUT] = 12,
         [COMMAND_READ_ARENA] = 8, [COMMAND_READ_COUNTERS] = 0, [COMMAND_NEXT_ROW] = 0,
         [COMMAND_READ_BOARD] = 0};
-    uint8_t wanted = self->frames.header[0];
-    return wanted == COMMAND_WRITE_INPUT ? self->frames.payload_bytes >= 8
-                                         : self->frames.payload_bytes == bytes_of[wanted];
+    return request->is.command == COMMAND_WRITE_INPUT
+               ? request->is.payload_bytes >= SAPMCU_PLACE_BYTES
+               : request->is.payload_bytes == bytes_of[request->is.command];
 }
 
 static void answer(server *self) {
     const sapmcu_model *model = requested_model(self);
-    if (self->frames.header[0] < COMMAND_IDENTIFY || self->frames.header[0] > COMMAND_READ_BOARD) {
+    const sapmcu_request *const request = &self->frames.request;
+    if (request->is.command < COMMAND_IDENTIFY || request->is.command > COMMAND_READ_BOARD) {
         sapmcu_reply(&self->frames, SAPMCU_STATUS_NO_COMMAND);
-    } else if (!has_right_size(self)) {
+    } else if (!has_right_size(request)) {
         sapmcu_reply(&self->frames, SAPMCU_STATUS_BAD_SIZE);
     } else if (model == NULL) {
         sapmcu_reply(&self->frames, SAPMCU_STATUS_BAD_ARGUMENT);
@@ -279,7 +267,7 @@ static void answer(server *self) {
         if (sapmcu_send_row != NULL && model->taker != NULL) {
             *model->taker = (sapmcu_row_taker){sapmcu_send_row, &self->frames};
         }
-        switch ((command)self->frames.header[0]) {
+        switch ((command)request->is.command) {
         case COMMAND_IDENTIFY:
             identify(self, model);
             break;
@@ -293,7 +281,7 @@ static void answer(server *self) {
             read_output(self, model);
             break;
         case COMMAND_READ_ARENA:
-            read_range(self, model->arena, model->arena_bytes, self->frames.arguments);
+            read_range(self, model->arena, model->arena_bytes, request->is.arguments);
             break;
         case COMMAND_READ_COUNTERS:
             read_counters(self, model);
@@ -309,14 +297,18 @@ static void answer(server *self) {
 }
 
 void sapmcu_serve(const sapmcu_device *device) {
-    server self = {.device = device, .counter = sapmcu_port_counter()};
+    server self; /* not by an initializer, which calls memset */
     sapmcu_status result;
     bool is_empty;
+    self.device = device;
+    self.frames.in.next = self.frames.in.end = self.frames.out.end = 0;
+    self.waiting = NULL;
+    self.call_count = self.counters.runs = self.counters.stack_peak_bytes = 0;
+    self.counters.counter = (uint32_t)sapmcu_port_counter();
     sapmcu_port_paint_stack();
     measure(&self, invoke_nothing, false);
-    self.call_count = self.count;
-    self.count = 0;
-    self.stack_bytes = 0;
+    self.call_count = self.counters.count;
+    self.counters.count = self.counters.stack_bytes = 0;
     while (sapmcu_receive_frame(&self.frames, input_range, &self, &result, &is_empty)) {
         if (is_empty) {
             continue;
