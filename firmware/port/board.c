@@ -27,8 +27,8 @@ void sapmcu_board_begin(uint32_t failed_step) {
     sapmcu_take_steps(&board->forget);
     state.failed_start_step = failed_step;
     sapmcu_protect_memory(board->regions, board->region_count);
-    if (board->has_caches) {
-        sapmcu_enable_caches();
+    if (board->enable_caches != NULL) {
+        board->enable_caches();
     }
     state.failed_clock_step = sapmcu_take_steps(&board->clock);
     state.core_hz = state.failed_clock_step == 0 ? board->clock_hz : board->start_hz;

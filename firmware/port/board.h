@@ -44,7 +44,7 @@ typedef struct {
     size_t reset_flag_count;
     const sapmcu_region *regions;
     size_t region_count;
-    bool has_caches; /* of the core, to be turned on */
+    void (*enable_caches)(void); /* of the core; NULL where they stay off */
 } sapmcu_board;
 
 extern const sapmcu_board sapmcu_this_board;

@@ -66,7 +66,7 @@ def emit_board(board: Board, placement: Placement, origin: Origin) -> bytes:
         f"    .reset_flag_count = {len(board.reset.flags)},",
         f"    .regions = {'regions' if regions else 'NULL'},",
         f"    .region_count = {len(regions)},",
-        f"    .has_caches = {'true' if is_fast and board.core_facts.has_caches else 'false'},",
+        f"    .enable_caches = {'sapmcu_enable_caches' if is_fast and board.core_facts.has_caches else 'NULL'},",
         "};",
     ]
     return ("\n".join(lines) + "\n").encode("ascii")

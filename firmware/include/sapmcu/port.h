@@ -46,11 +46,11 @@ uint32_t sapmcu_port_stack_depth(void);
 uint32_t sapmcu_port_stack_peak(void);
 uint32_t sapmcu_port_stack_size(void);
 
-/* An exception that nobody expected. exception: its number, 0 for none. lr, pc, psr: of the code that it
+/* An exception that nobody expected. exception: its number, 0 for none. pc, lr, psr: of the code that it
  * interrupted, 0 where the stack was at fault. cfsr, hfsr: why, and the address that was accessed; 0 where
  * the core doesn't tell. */
 typedef struct {
-    uint32_t exception, lr, pc, psr, sp, cfsr, hfsr, address;
+    uint32_t exception, pc, lr, psr, sp, cfsr, hfsr, address;
 } sapmcu_fault;
 
 /* Reasons for a reset. */

@@ -4,8 +4,6 @@
  * Armv8-M (DDI 0553) Architecture Reference Manuals: exception entry, EXC_RETURN, CFSR, HFSR, MMFAR, BFAR. */
 #include "board.h"
 
-#include <string.h>
-
 #define SCB_CFSR  SAPMCU_REGISTER(0xE000ED28u)
 #define SCB_HFSR  SAPMCU_REGISTER(0xE000ED2Cu)
 #define SCB_MMFAR SAPMCU_REGISTER(0xE000ED34u)
@@ -25,7 +23,7 @@ __attribute__((noreturn)) void sapmcu_report_fault(void);
 __attribute__((naked)) void sapmcu_unexpected_exception(void);
 
 /* Neither cleared nor set at start. state: FRESH until the next program has asked; check: that the rest isn't
- * what RAM happens to hold. The handler below writes lr to sp of the fault. */
+ * what RAM happens to hold. The handler below writes pc to sp of the fault. */
 __attribute__((used, section(".noinit"))) struct {
     uint32_t state;
     sapmcu_fault fault;
@@ -33,12 +31,11 @@ __attribute__((used, section(".noinit"))) struct {
 } sapmcu_fault_note;
 
 SAPMCU_SMALL static uint32_t check_of_note(void) {
-    uint32_t words[sizeof(sapmcu_fault) / 4u];
-    uint32_t sum = FRESH;
-    memcpy(words, &sapmcu_fault_note.fault, sizeof words);
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; ++i) {
-        sum = (sum << 5 | sum >> 27) ^ words[i];
-    }
+    const uint32_t *word = &sapmcu_fault_note.state;
+    uint32_t sum = 0;
+    do {
+        sum = (sum << 5 | sum >> 27) ^ *word;
+    } while (++word != &sapmcu_fault_note.check);
     return sum;
 }
 
@@ -48,7 +45,7 @@ SAPMCU_SMALL const sapmcu_fault *sapmcu_last_fault(void) {
     return is_fresh ? &sapmcu_fault_note.fault : NULL;
 }
 
-/* In assembly, since the stack may be what is at fault: keep lr, pc and psr of the frame where it lies inside
+/* In assembly, since the stack may be what is at fault: keep pc, lr and psr of the frame where it lies inside
  * the stack, else zeros, and sp; then begin the stack anew, for nobody returns from here. */
 void sapmcu_unexpected_exception(void) {
     __asm__ volatile(".syntax unified\n\t"
@@ -73,7 +70,8 @@ void sapmcu_unexpected_exception(void) {
                      "cmp r2, r0\n\t"
                      "bcc 2f\n\t"
                      "adds r0, #20\n\t"
-                     "ldmia r0!, {r4, r5, r6}\n"
+                     "ldmia r0!, {r5}\n\t"
+                     "ldmia r0!, {r4, r6}\n"
                      "2:\n\t"
                      "ldr r1, =sapmcu_fault_note + 8\n\t"
                      "stmia r1!, {r4, r5, r6, r7}\n\t"
@@ -100,29 +98,39 @@ SAPMCU_SMALL static void read_status(sapmcu_fault *fault) {
 }
 #endif
 
-/* Text without a C library, which may be what failed. */
-SAPMCU_SMALL static void print_number(const char *name, uint32_t number) {
-    char text[] = " 0x00000000";
-    for (size_t i = 0; i < 8; ++i) {
-        text[sizeof text - 2 - i] = "0123456789abcdef"[number >> (4 * i) & 15u];
+/* Text without a C library, which may be what failed: up to a zero; returns what follows it. */
+SAPMCU_SMALL static const char *print(const char *text) {
+    const char *end = text;
+    while (*end != '\0') {
+        ++end;
     }
-    sapmcu_port_write(name, strlen(name));
-    sapmcu_port_write(text, sizeof text - 1);
+    sapmcu_port_write(text, (size_t)(end - text));
+    return end + 1;
+}
+
+/* The lowest `count` digits. */
+SAPMCU_SMALL static void print_digits(uint32_t number, size_t count, uint32_t base) {
+    char text[9];
+    text[count] = '\0';
+    while (count > 0) {
+        const uint32_t digit = number % base;
+        text[--count] = (char)(digit < 10 ? '0' + digit : 'a' - 10 + digit);
+        number /= base;
+    }
+    print(text);
 }
 
 SAPMCU_SMALL static void print_fault(const sapmcu_fault *fault) {
-    char title[] = "unexpected exception 00\n";
-    title[sizeof title - 4] = (char)('0' + fault->exception / 10 % 10);
-    title[sizeof title - 3] = (char)('0' + fault->exception % 10);
-    sapmcu_port_write(title, sizeof title - 1);
-    print_number("pc", fault->pc);
-    print_number(" lr", fault->lr);
-    print_number(" sp", fault->sp);
-    print_number(" psr", fault->psr);
-    print_number("\ncfsr", fault->cfsr);
-    print_number(" hfsr", fault->hfsr);
-    print_number(" address", fault->address);
-    sapmcu_port_write("\n", 1);
+    static const char names[] = "unexpected exception \0"
+                                "\npc 0x\0 lr 0x\0 psr 0x\0 sp 0x\0\ncfsr 0x\0 hfsr 0x\0 address 0x\0\n";
+    const uint32_t *number = &fault->exception;
+    const char *name = print(names);
+    print_digits(*number, 2, 10);
+    while (number != &fault->address) {
+        name = print(name);
+        print_digits(*++number, 8, 16);
+    }
+    print(name);
 }
 
 SAPMCU_SMALL void sapmcu_report_fault(void) {

@@ -4,7 +4,6 @@
 #include "board.h"
 
 #include <stdint.h>
-#include <string.h>
 
 typedef void (*handler_fn)(void);
 
@@ -47,12 +46,17 @@ static const union {
     {.handler = sapmcu_systick_handler},
 };
 
-/* Apart from the reset handler, so that the compiler can't use the FPU before it is on. */
+/* Apart from the reset handler, so that the compiler can't use the FPU before it is on. volatile: else it
+ * calls memcpy and memset, which most firmware needs nowhere else. */
 __attribute__((noinline, noreturn)) static void start_program(void) {
     uint32_t failed_step = sapmcu_board_prepare();
-    size_t data_bytes = (size_t)((char *)sapmcu_data_end - (char *)sapmcu_data_start);
-    memcpy(sapmcu_data_start, sapmcu_data_load, data_bytes);
-    memset(sapmcu_bss_start, 0, (size_t)((char *)sapmcu_bss_end - (char *)sapmcu_bss_start));
+    const uint32_t *from = sapmcu_data_load;
+    for (volatile uint32_t *to = sapmcu_data_start; to < sapmcu_data_end; ++to) {
+        *to = *from++;
+    }
+    for (volatile uint32_t *to = sapmcu_bss_start; to < sapmcu_bss_end; ++to) {
+        *to = 0;
+    }
     sapmcu_board_begin(failed_step);
     for (handler_fn *constructor = sapmcu_init_start; constructor < sapmcu_init_end; ++constructor) {
         (*constructor)();

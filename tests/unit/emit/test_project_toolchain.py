@@ -115,7 +115,7 @@ def test_a_fault_says_its_number_and_ends_the_program(tmp_path: Path) -> None:
     code, output = run_qemu(board, elf)
     lines = output.splitlines()
     assert code == 131 and lines[0] == "unexpected exception 03" and len(lines) == 3
-    place = re.fullmatch(r"pc 0x([0-9a-f]{8}) lr 0x[0-9a-f]{8} sp 0x[0-9a-f]{8} psr 0x[0-9a-f]{8}", lines[1])
+    place = re.fullmatch(r"pc 0x([0-9a-f]{8}) lr 0x[0-9a-f]{8} psr 0x[0-9a-f]{8} sp 0x[0-9a-f]{8}", lines[1])
     assert place is not None and code_at(elf, int(place[1], 16), 2) == b"\x00\xde", "udf #0"
     assert lines[2] == "cfsr 0x00010000 hfsr 0x40000000 address 0x00000000", "UNDEFINSTR, FORCED"
 
