@@ -5,14 +5,8 @@
 /* What startup must know of a board; one const struct, generated from the board's file. */
 
 #include "sapmcu/port.h"
+#include "sapmcu/small.h"
 #include "steps.h"
-
-/* Of functions that run once or never: that they are small matters, that they are fast doesn't. */
-#ifdef __clang__
-#define SAPMCU_SMALL __attribute__((minsize))
-#else
-#define SAPMCU_SMALL __attribute__((cold))
-#endif
 
 /* A reason (one of SAPMCU_RESET_*) that holds where one of these bits of the register is set. */
 typedef struct {

@@ -29,6 +29,7 @@ OTHER_FILES: Mapping[str, str] = {
     "include/sapmcu/model.h": "include/sapmcu/model.h",
     "include/sapmcu/port.h": "include/sapmcu/port.h",
     "include/sapmcu/protocol.h": "include/sapmcu/protocol.h",
+    "include/sapmcu/small.h": "include/sapmcu/small.h",
     "ld/sections.ld": "ld/sections.ld",
 }
 """Path in the project -> path below firmware/, as in APP_SOURCES."""

@@ -34,6 +34,7 @@ VERBATIM: Mapping[str, str] = {
     "include/sapmcu/model.h": "include/sapmcu/model.h",
     "include/sapmcu/port.h": "include/sapmcu/port.h",
     "include/sapmcu/protocol.h": "include/sapmcu/protocol.h",
+    "include/sapmcu/small.h": "include/sapmcu/small.h",
     "ld/sections.ld": "ld/sections.ld",
     "port/libc_stubs.c": "port/cortex_m/libc_stubs.c",
     **BOARD_SOURCES,

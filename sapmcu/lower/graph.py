@@ -17,6 +17,7 @@ from sapmcu.ir.parts import part_data, pointed_to
 from sapmcu.ir.tflite import op_code
 from sapmcu.ir.twins import Twins
 from sapmcu.lower.lanes import with_lanes
+from sapmcu.lower.narrow import with_narrow_kernels
 from sapmcu.lower.packing import SMALL_BYTES, with_scratch_on_stack, with_weighted_sums
 from sapmcu.lower.table import LOWER, LoweringError
 from sapmcu.lower.winograd import with_filters
@@ -54,7 +55,7 @@ def lower_graph(
     else:
         plan = _tensors_together(graph, steps, cascades)
     constants, params = _name_data(steps, range(len(steps)) if cascades is None else cascades.parts)
-    return NativeProgram(
+    program = NativeProgram(
         name=graph.name,
         constants=constants,
         params=params,
@@ -65,6 +66,7 @@ def lower_graph(
         cascades=cascades,
         filters=tuple(filters),
     )
+    return with_narrow_kernels(program)
 
 
 def _plan_whole(

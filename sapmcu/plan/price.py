@@ -6,6 +6,7 @@ prices.toml has the coefficients, which `make prices` measures.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,8 +39,8 @@ FILTERS: Mapping[str, FilterForm] = {
     "sapmcu_winograd_": FilterForm.WINOGRAD,
 }
 """By the begin of a kernel's name."""
-SMALL = "_small"
-"""Of a kernel that is another with its scratch on the stack."""
+VARIANTS = re.compile("_(small|even|plain)(?=_)")
+"""Of a kernel that is another with its scratch on the stack, or without what no op of its program needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def _price_op(graph: Graph, op: Op, step: Step, core: str) -> OpPrice:
 
 def kernel_price(kernel: str, core: str) -> KernelPrice | None:
     """None where the kernel wasn't measured on such a core."""
-    return _prices().get((PRICED_AS.get(core, core), kernel.replace(SMALL, "")))
+    return _prices().get((PRICED_AS.get(core, core), VARIANTS.sub("", kernel)))
 
 
 @cache

@@ -24,6 +24,8 @@ KERNELS = (
     "sapmcu_gather_lanes",
     "sapmcu_requantize_sums",
     "sapmcu_write_fours",
+    "sapmcu_packed_conv2d_even_row_s8",
+    "sapmcu_packed_conv2d_plain_row_s8",
     "sapmcu_packed_conv2d_row_s8",
     "sapmcu_packed_conv2d_small_row_s8",
     "sapmcu_packed_depthwise_conv2d_row_s8",

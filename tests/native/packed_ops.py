@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from sapmcu.ir.graph import Array, Graph, Quantization, Tensor
 from sapmcu.ir.padding import VALID, output_size, same_padding
 from sapmcu.ir.twins import Twins
 from sapmcu.lower.graph import lower_ops
+from sapmcu.lower.narrow import GENERAL, NARROW
 from sapmcu.lower.packed_depthwise import COLUMN_BYTES, SMALL_COLUMNS
 from sapmcu.lower.packing import SMALL_BYTES, SMALL_KERNELS
 from sapmcu.reference import run_graph
@@ -226,3 +228,13 @@ def assert_packed_equals_reference(
         ):
             got = run_packed(machine, graph, form, values[0], is_small=is_small)
             np.testing.assert_array_equal(got, expected, err_msg=str(graph.ops[0]))
+        for narrow in narrow_forms(form):
+            got = run_packed(machine, graph, narrow, values[0], is_small=False)
+            np.testing.assert_array_equal(got, expected, err_msg=f"{graph.ops[0]} {narrow.kernel}")
+
+
+def narrow_forms(form: RowForm) -> list[RowForm]:
+    """The same by the kernels of less code that take it."""
+    if form.kernel != GENERAL or form.params is None:
+        return []
+    return [replace(form, kernel=replace(GENERAL, name=name)) for name, suits in NARROW.items() if suits(form.params)]

@@ -9,6 +9,7 @@
 
 #include "dsp.h"
 #include "products_state.h"
+#include "sapmcu/small.h"
 #include "widen.h"
 
 /* Windows in the image, whose rows may be followed by any numbers to a multiple of four. offset: of each
@@ -30,8 +31,8 @@ static __attribute__((noinline)) int8_t *fill(int8_t *to, int8_t value, uint32_t
 }
 
 /* Copies of rows with so many columns, the padding among them, so that no window is at an edge. */
-static const int8_t *const *pad_rows(const sapmcu_packed_conv2d_s8_params *p, const int8_t *const *rows,
-                                     uint32_t columns, void *to) {
+static __attribute__((noinline)) SAPMCU_SMALL const int8_t *const *
+pad_rows(const sapmcu_packed_conv2d_s8_params *p, const int8_t *const *rows, uint32_t columns, void *to) {
     const uint32_t channels = p->in_channels, before = p->pad_left;
     const uint32_t inside = columns - before < p->in_width ? columns - before : p->in_width;
     const int8_t **const padded = to;
@@ -91,7 +92,7 @@ static inline __attribute__((always_inline)) void sapmcu_convolve_row(const sapm
                                                                       const int8_t *const *rows, int8_t *y,
                                                                       void *scratch) {
     const sapmcu_packed_conv2d_s8_params *const p = params;
-    const uint32_t channels = p->out_channels, steps = core->takes_merged
+    const uint32_t channels = p->out_channels, steps = core->kind & SAPMCU_TAKES_MERGED
                                                            ? sapmcu_packed_steps(p)
                                                            : (uint32_t)p->kernel_height * p->row_words;
     int32_t column = -(int32_t)p->pad_left, in_width = p->in_width;
@@ -103,17 +104,17 @@ static inline __attribute__((always_inline)) void sapmcu_convolve_row(const sapm
     const int8_t *merged; /* the one row of which windows are runs */
     int32_t column_bytes = p->in_channels;
     uint32_t height = p->kernel_height;
-    if (p->is_copied != SAPMCU_NOT_COPIED) {
+    if (!(core->kind & SAPMCU_NO_COPIES) && p->is_copied != SAPMCU_NOT_COPIED) {
         const uint32_t columns = (p->out_width - 1U) * p->stride_width + p->kernel_width;
         int32_t *const copy = (int32_t *)scratch + 4 * steps;
-        if (core->takes_merged && p->is_copied == SAPMCU_MERGED) {
+        if (core->kind & SAPMCU_TAKES_MERGED && p->is_copied == SAPMCU_MERGED) {
             merged = merge_rows(p, rows, columns, (int8_t *)copy);
             rows = &merged;
             column_bytes *= (int32_t)height;
             height = 1;
             column = 0;
             in_width = (int32_t)columns + 4; /* no window is the last */
-        } else if (column < 0 || (int32_t)columns + column > in_width) {
+        } else if (!core->widen_edge || column < 0 || (int32_t)columns + column > in_width) {
             rows = pad_rows(p, rows, columns, copy);
             column = 0;
             in_width = (int32_t)columns + 4;
@@ -124,7 +125,7 @@ static inline __attribute__((always_inline)) void sapmcu_convolve_row(const sapm
     state.skipped_bytes = sapmcu_skipped_bytes(core, steps, pixels);
     for (const int8_t *const end = y + p->out_width * channels; y < end;) {
         const int32_t second = pixels == 2 ? column + p->stride_width : column;
-        if (column >= 0 && second * column_bytes <= last) {
+        if (!core->widen_edge || (column >= 0 && second * column_bytes <= last)) {
             widen_inside(scratch, rows, rows + height, p->row_words, column * column_bytes,
                          second * column_bytes);
         } else {
@@ -133,7 +134,7 @@ static inline __attribute__((always_inline)) void sapmcu_convolve_row(const sapm
         state.y[0] = y;
         state.y[1] = y + channels;
         state.y_end = y + channels;
-        if (channels % 2) {
+        if (!(core->kind & SAPMCU_ONLY_EVEN) && channels % 2) {
             compute_odd(p, &state, core->step_words, pixels == 2 ? core->pair : core->single);
         } else if (pixels == 2) {
             core->pair(&state);

@@ -33,8 +33,11 @@ typedef struct {
     uint32_t step_words;
     void (*widen_edge)(const sapmcu_packed_conv2d_s8_params *p, int32_t *to, const int8_t *const *rows,
                        int32_t first, int32_t second);
-    uint32_t takes_merged; /* rows that are copied by columns */
+    uint32_t kind; /* a sum of these */
 } sapmcu_products_core;
+
+/* Rows may be copied by columns. Of kernels that are smaller: channels of y are even, rows aren't copied. */
+enum { SAPMCU_TAKES_MERGED = 1, SAPMCU_ONLY_EVEN = 2, SAPMCU_NO_COPIES = 4 };
 
 /* Code before the first step of the first round; steps: steps_before or more. */
 static inline uint32_t sapmcu_skipped_bytes(const sapmcu_products_core *core, uint32_t steps,

@@ -5,7 +5,7 @@
 #include "wide_products.h"
 
 static const sapmcu_products_core core = {sapmcu_compute_wide, sapmcu_compute_wide_single, SAPMCU_WIDE_STEPS,
-                                          sapmcu_widen_edge, 1};
+                                          sapmcu_widen_edge, SAPMCU_TAKES_MERGED};
 
 void sapmcu_wide_conv2d_row_s8(const void *params, const int8_t *const *rows, int8_t *y, void *scratch) {
     const sapmcu_packed_conv2d_s8_params *const p = params;
