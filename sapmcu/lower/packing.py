@@ -48,6 +48,8 @@ SMALL_BYTES = 576
 """SAPMCU_PACKED_SMALL_BYTES of sapmcu/packed_conv2d.h."""
 NOT_COPIED, COPIED, MERGED = range(3)
 """Values of is_copied in sapmcu/packed_conv2d.h."""
+COPIED_ROW, COPIED_NUMBER, EDGE_TAP, EDGE_NUMBER = 63, 1, 40, 11
+"""Instructions: of copies, and of windows at an edge above those of one inside. Source: sapmcu/plan/prices.toml."""
 WORD = 4
 LANES = (0, 2, 1, 3)
 """The order of four numbers, as SXTB16 gives it."""
@@ -264,21 +266,39 @@ def _copied(numbers: Mapping[str, int], is_padded: bool, form: FilterForm) -> in
     """Whether rows are copied with their padding, and by columns where windows are so much shorter then that it pays.
 
     The latter only with wide filters, and of one to three channels: a word less is ten instructions less for two pixels
-    and two channels; a pixel of a copied column takes some eight.
+    and two channels; a pixel of a copied column takes some eight. Long rows aren't copied where few windows are at an
+    edge.
     """
     height, row = numbers["kernel_height"], numbers["kernel_width"] * numbers["in_channels"]
     if not is_padded or numbers["in_channels"] % 4 == 0:
         return NOT_COPIED
     saved_words = height * -(-row // 4) - -(-height * row // 4)
     saved, spent = 10 * saved_words * (numbers["out_channels"] // 2), 8 * height * 2 * numbers["stride_width"]
-    is_short = form is FilterForm.INT16 and numbers["in_channels"] < WORD and saved > spent
-    return MERGED if is_short else COPIED
+    if form is FilterForm.INT16 and numbers["in_channels"] < WORD and saved > spent:
+        return MERGED
+    copied = COPIED_ROW * height + COPIED_NUMBER * height * numbers["in_channels"] * _columns(numbers)
+    widened = _edges(numbers) * height * (EDGE_TAP * numbers["kernel_width"] + EDGE_NUMBER * row)
+    return COPIED if copied < widened else NOT_COPIED
+
+
+def _edges(numbers: Mapping[str, int]) -> int:
+    """Pairs of pixels of a row with a window that lies partly beside the image, or whose words do."""
+    width, stride, channels = numbers["out_width"], numbers["stride_width"], numbers["in_channels"]
+    words = -(-numbers["kernel_width"] * channels // WORD)
+    firsts = (max(pixel, 0) * stride - numbers["pad_left"] for pixel in range(-(width % 2), width, 2))
+    behind = (0 if width % 2 and not index else stride for index in range(-(-width // 2)))
+    last = numbers["in_width"] * channels - WORD * words
+    return sum(first < 0 or (first + more) * channels > last for first, more in zip(firsts, behind, strict=True))
+
+
+def _columns(numbers: Mapping[str, int]) -> int:
+    """From the first window to the last."""
+    return (numbers["out_width"] - 1) * numbers["stride_width"] + numbers["kernel_width"]
 
 
 def _copied_bytes(numbers: Mapping[str, int]) -> int:
     """Pointers to rows with their padding, and the rows."""
-    columns = (numbers["out_width"] - 1) * numbers["stride_width"] + numbers["kernel_width"]
-    return -(-numbers["kernel_height"] * (4 + numbers["in_channels"] * columns) // 4) * 4 + 4
+    return -(-numbers["kernel_height"] * (4 + numbers["in_channels"] * _columns(numbers)) // 4) * 4 + 4
 
 
 def channel_pairs(channels: int) -> Array:

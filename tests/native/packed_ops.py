@@ -75,6 +75,22 @@ def packed_convolutions(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
+def long_rows(draw: st.DrawFn) -> Graph:
+    """Few windows of many are at an edge: their rows aren't copied with padding, though channels aren't fours."""
+    channels, window, stride = draw(st.sampled_from((1, 2, 3, 5))), (2, 3), draw(st.integers(1, 2))
+    size = 2, draw(st.integers(60, 150))
+    same = same_padding(size, window, (1, stride))
+    padding = draw(st.sampled_from([same, ((0, 0), (0, 1)), ((1, 1), (1, 0))]))
+    out = tuple(output_size(*one) for one in zip(size, window, (1, stride), padding, (1, 1), strict=True))
+    generator = draw(generators)
+    x = tensor("x", (1, *size, channels), "int8", 0.5, draw(zero_points))
+    values = draw(packed_filters((2, *window, channels), generator))
+    filters, bias, y = scaled(x, values, 0, (1, *out, 2), draw, generator)
+    op = ops.Conv2D(("x", "f", "b"), ("y",), (1, stride), padding, (1, 1), draw(clamps(y)))
+    return graph_of(op, x, filters, bias, y)
+
+
+@st.composite
 def packed_products(draw: st.DrawFn) -> Graph:
     """Vectors; a filter of one scale for all channels where they are many."""
     vectors, depth, count = draw(st.integers(1, 5)), draw(st.integers(1, 70)), draw(st.integers(2, 9))
@@ -122,7 +138,7 @@ def shallow_convolutions(draw: st.DrawFn) -> Graph:
 
 
 def packed_graphs() -> st.SearchStrategy[Graph]:
-    return st.one_of(packed_convolutions(), packed_products(), packed_depthwise(), shallow_convolutions())
+    return st.one_of(packed_convolutions(), long_rows(), packed_products(), packed_depthwise(), shallow_convolutions())
 
 
 def lanes_graphs() -> st.SearchStrategy[Graph]:
