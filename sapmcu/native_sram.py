@@ -10,7 +10,7 @@ from sapmcu.errors import UserError
 from sapmcu.filter_choice import without_tiles
 from sapmcu.ir.cascade import Cascade
 from sapmcu.ir.conversion import NativeArena
-from sapmcu.ir.cost import graph_macs
+from sapmcu.ir.cost import graph_macs, op_macs
 from sapmcu.ir.filters import FilterForm
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.memory import Optimize
@@ -22,6 +22,8 @@ from sapmcu.plan.rows import CascadeOptions, plan_cascades
 
 MAX_EXTRA_MACS_TO_FIT = 1.0
 """With --optimize auto, where nothing else is said: at the most twice the MACs to fit a board."""
+MAX_ABOVE = 16
+"""Plans that prove too large before the search for ops ends whose larger forms of filters have room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +53,55 @@ def plan_native(graph: Graph, wish: NativeWish) -> tuple[NativeProgram | None, s
     """The program as it is wished; None and the reason where the graph has an op that the engine can't run.
 
     none: whole ops. auto: whole ops where they have room, else the fewest MACs that have. sram: the least SRAM.
-    Inputs and outputs by rows need a plan by rows in any case. Tiles need more memory than other forms of filters,
-    which take their place where the arena has no room otherwise.
+    Inputs and outputs by rows need a plan by rows in any case. Tiles need more memory than other forms of filters:
+    only those ops get them that have room; with sram, where the arena is as small as with the smallest forms.
     """
     try:
-        program = _plan(graph, wish)
-        if FilterForm.WINOGRAD in wish.filters and program.plan.arena_bytes > wish.room_bytes:
-            other = _plan(graph, replace(wish, filters=without_tiles(wish.filters)))
-            program = min(program, other, key=lambda one: one.plan.arena_bytes)
+        return _plan_forms(graph, wish) if wish.filters else _plan(graph, wish), ""
     except UserError as error:
         return None, error.message
-    return program, ""
+
+
+def _plan_forms(graph: Graph, wish: NativeWish) -> NativeProgram:
+    """With as many of the forms of filters that were chosen for speed as have room. Raises: UserError."""
+    is_least = wish.optimize is Optimize.SRAM
+    plain = without_tiles(wish.filters)
+    start = (FilterForm.INT8,) * len(plain) if is_least else plain
+    program = _plan(graph, replace(wish, filters=start))
+    room = _Room(graph, wish, program.plan.arena_bytes if is_least else max(wish.room_bytes, program.plan.arena_bytes))
+    for before, forms in ((start, plain), (plain, wish.filters)):
+        changed = [op for op, form in enumerate(forms) if form is not before[op]]
+        changed.sort(key=lambda op: -op_macs(graph, graph.ops[op]))
+        program = room.with_forms(program, {op: forms[op] for op in changed})
+    return program
+
+
+@dataclass
+class _Room:
+    """limit_bytes: of the arena. above: forms of all ops whose plan is above it. Those that decide about most MACs come
+    first.
+    """
+
+    graph: Graph
+    wish: NativeWish
+    limit_bytes: int
+    above: set[tuple[FilterForm, ...]] = field(default_factory=set)
+
+    def with_forms(self, program: NativeProgram, forms: Mapping[int, FilterForm]) -> NativeProgram:
+        """The program with these forms of ops, if there is room; else with those of one half and of the other."""
+        filters = tuple(forms.get(op, form) for op, form in enumerate(program.filters))
+        if filters not in self.above:
+            if not forms or len(self.above) == MAX_ABOVE:
+                return program
+            changed = _plan(self.graph, replace(self.wish, filters=filters))
+            if changed.plan.arena_bytes <= self.limit_bytes:
+                return changed
+            self.above.add(filters)
+        if len(forms) > 1:
+            ops = list(forms)
+            for half in (ops[: len(ops) // 2], ops[len(ops) // 2 :]):
+                program = self.with_forms(program, {op: forms[op] for op in half})
+        return program
 
 
 def _plan(graph: Graph, wish: NativeWish) -> NativeProgram:

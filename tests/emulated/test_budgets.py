@@ -95,9 +95,9 @@ MAX_FOR_SPEED = {
     (KWS, WHOLE): {"instructions": 2_350_000},
     (PERSON, WHOLE): {"instructions": 6_600_000},
     (SPEECH, WHOLE): {"instructions": 500_000},
-    (RESNET, BY_ROWS): {"arena_bytes": 54_996 // 3},
+    (RESNET, BY_ROWS): {"arena_bytes": 11_456},
 }
-"""With --prefer speed. Source of the cycles and of the arena: TFLM with CMSIS-NN on the same core."""
+"""With --prefer speed. Source of the cycles: TFLM with CMSIS-NN on the same core. By rows as small as without."""
 MAX_INSTRUCTIONS = {
     (PERSON, M55): 6_510_000,
     (RESNET, M55): 4_910_000,
@@ -106,9 +106,10 @@ MAX_INSTRUCTIONS = {
     (KWS, M0PLUS): 72_000_000 // 4,
 }
 """On other cores. Source: TFLM there, with CMSIS-NN's kernels for MVE; a quarter of its reference kernels on M0+."""
-GROWTH_BY_ROWS = {KWS: 0.13}
+GROWTH_BY_ROWS = {(KWS, NO_WISH): 0.13, (KWS, FOR_SPEED): 0.13, (RESNET, FOR_SPEED): 0.43}
 """Of instructions over those of whole ops, at the same MACs, where MOST_BY_ROWS isn't kept yet: rows of 5 pixels have
-one without a partner, and a cascade widens a depthwise convolution's rows three times, a whole image's once."""
+one without a partner, and a cascade widens a depthwise convolution's rows three times, a whole image's once. In the
+least SRAM no tiles of resnet8 have room."""
 MOST_BY_ROWS = 0.1
 
 
@@ -195,7 +196,7 @@ def test_costs_keep_to_bounds_and_budget(tmp_path: Path, row: Row) -> None:
     print(*notes, sep="\n")
     assert (
         figures["instructions"]
-        <= (1 + GROWTH_BY_ROWS.get(name, MOST_BY_ROWS)) * budgets[name, board, WHOLE, prefer]["instructions"]
+        <= (1 + GROWTH_BY_ROWS.get((name, prefer), MOST_BY_ROWS)) * budgets[name, board, WHOLE, prefer]["instructions"]
     )
     assert not problems, "\n".join([*problems, f"if that is meant, edit {BUDGETS.name} in the same commit"])
 

@@ -83,7 +83,7 @@ def test_firmware_for_speed_gives_the_bytes_of_tflm(tmp_path: Path, name: str, t
     filters = choose_filters(graph, board)
     optimize, room = Optimize.SRAM if by_rows else Optimize.NONE, largest_arena_bytes(board)
     program, _ = plan_native(graph, NativeWish(optimize, None, room, twins=board.twins, filters=filters))
-    assert program is not None and program.filters == filters
+    assert program is not None and (by_rows or program.filters == filters)
     firmware = network_firmware(tmp_path, network, board.name, "unicorn", toolchain, program)
     with start(firmware, "unicorn") as session:
         identity = session.device.identify()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from firmware_project import ORIGIN, write_files
+from networks_by_hand import Network
 from single_op import constant, graph_of, tensor
 
 from sapmcu.boards.board import Board, load_board
@@ -85,16 +86,47 @@ def test_cores_with_one_form_have_no_choice_and_are_told_so() -> None:
     assert preferred_filters(two_convolutions(), load_board(M4F), None, notes.append) == ()
 
 
-@pytest.mark.parametrize("optimize", [Optimize.NONE, Optimize.SRAM])
+@pytest.mark.parametrize("optimize", [Optimize.NONE, Optimize.AUTO])
 def test_tiles_give_way_where_their_memory_has_no_room(optimize: Optimize) -> None:
     graph, twins = two_convolutions(), load_board(M4F).twins
     filters = choose_filters(graph, load_board(M4F))
-    roomy, _ = plan_native(graph, NativeWish(optimize, None, 1 << 20, twins=twins, filters=filters))
+    roomy, _ = plan_native(graph, NativeWish(optimize, 0.0, 1 << 20, twins=twins, filters=filters))
     assert roomy is not None and roomy.filters == filters
-    room = roomy.plan.arena_bytes - 1
-    tight, _ = plan_native(graph, NativeWish(optimize, None, room, twins=twins, filters=filters))
+    room = {Optimize.NONE: roomy.plan.arena_bytes - 1, Optimize.AUTO: 1}[optimize]
+    tight, _ = plan_native(graph, NativeWish(optimize, 0.0, room, twins=twins, filters=filters))
     assert tight is not None and tight.filters == without_tiles(filters)
     assert tight.plan.arena_bytes < roomy.plan.arena_bytes
+
+
+def narrowing() -> Graph:
+    """3x3 convolutions of a large image, where memory peaks, and of a small one."""
+    net = Network((32, 32), 8)
+    large = net.conv(net.conv(net.x, 16, (3, 3)), 16, (3, 3), (2, 2))
+    return net.graph(net.mean(net.conv(net.conv(large, 8, (1, 1), (2, 2)), 16, (3, 3))))
+
+
+@pytest.mark.parametrize("by_rows", [False, True])
+def test_the_least_sram_keeps_only_forms_that_cost_none(by_rows: bool) -> None:
+    graph, board = narrowing(), load_board(M4F)
+    filters = choose_filters(graph, board)
+    small, fast = (
+        plan_native(graph, NativeWish(Optimize.SRAM, None, 1 << 20, by_rows, twins=board.twins, filters=one))[0]
+        for one in ((), filters)
+    )
+    assert small is not None and fast is not None
+    assert fast.plan.arena_bytes == small.plan.arena_bytes
+    assert [filters[op] for op in (0, 3)] == [FilterForm.WINOGRAD] * 2
+    assert by_rows or [fast.filters[op] for op in (0, 3)] == [FilterForm.INT16, FilterForm.WINOGRAD]
+
+
+def test_tiles_have_what_room_there_is_op_by_op() -> None:
+    graph, board = narrowing(), load_board(M4F)
+    filters = choose_filters(graph, board)
+    wish = NativeWish(Optimize.NONE, None, 1 << 20, twins=board.twins, filters=filters)
+    plain = lower_graph(graph, twins=board.twins, filters=without_tiles(filters)).plan.arena_bytes
+    program, _ = plan_native(graph, replace(wish, room_bytes=plain))
+    assert program is not None and program.plan.arena_bytes <= plain
+    assert (program.filters[0], program.filters[3]) == (FilterForm.INT16, FilterForm.WINOGRAD)
 
 
 def write(directory: Path, prefer: Prefer | None, filters: tuple[FilterForm, ...]) -> Path:
