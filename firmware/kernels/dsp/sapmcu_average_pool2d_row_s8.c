@@ -2,76 +2,65 @@
 /* Four channels at a time, as two pairs of 16-bit sums, which hold MAX_TAPS pixels. */
 #include "dsp.h"
 #include "sapmcu/pool2d.h"
+#include "sapmcu/small.h"
 
 enum { MAX_TAPS = 255 };
 
-/* Add columns first..end-1 of four channels from c on. */
-static void add_window(int32_t sum[4], const sapmcu_pool2d_s8_params *p, const int8_t *const *rows,
-                       int32_t first, int32_t end, uint32_t c) {
-    for (uint32_t ky = 0; ky < p->kernel_height; ky++) {
-        if (rows[ky] == 0) {
-            continue;
+/* Add columns of one row, one or more: four channels, or where they aren't four one. */
+SAPMCU_SMALL static __attribute__((noinline)) void add_row(int32_t sum[4], const int8_t *x, uint32_t columns,
+                                                           uint32_t channels, uint32_t count) {
+    do {
+        const uint32_t taps = columns < MAX_TAPS ? columns : MAX_TAPS;
+        const int8_t *const end = x + taps * channels;
+        uint32_t even = 0, odd = 0;
+        if (count < 4) {
+            do {
+                sum[0] += *x;
+                x += channels;
+            } while (x != end);
+        } else {
+            do {
+                __asm__("sxtab16 %0, %0, %2         \n"
+                        "sxtab16 %1, %1, %2, ror #8 \n"
+                        : "+r"(even), "+r"(odd)
+                        : "r"(sapmcu_load_s8x4(x)));
+                x += channels;
+            } while (x != end);
         }
-        const int8_t *x = rows[ky] + (uint32_t)first * p->channels + c;
-        for (int32_t left = end - first; left > 0;) {
-            int16x2_t even = 0, odd = 0;
-            for (int32_t taps = left < MAX_TAPS ? left : MAX_TAPS; taps > 0; taps--, left--) {
-                const uint32_t word = sapmcu_load_s8x4(x);
-                even = __sxtab16(even, (int8x4_t)word);
-                odd = __sxtab16(odd, (int8x4_t)(word >> 8));
-                x += p->channels;
-            }
-            sum[0] += (int16_t)even;
-            sum[1] += (int16_t)odd;
-            sum[2] += even >> 16;
-            sum[3] += odd >> 16;
-        }
-    }
+        sum[0] += (int16_t)even;
+        sum[1] += (int16_t)odd;
+        sum[2] += (int32_t)even >> 16;
+        sum[3] += (int32_t)odd >> 16;
+        columns -= taps;
+    } while (columns > 0);
 }
 
-/* Of all calls one copy. */
-static __attribute__((noinline)) int8_t mean(const sapmcu_pool2d_s8_params *p, int32_t sum, int32_t count) {
-    const int32_t half = sum > 0 ? count / 2 : -(count / 2);
-    return sapmcu_clamp((sum + half) / count, p->low, p->high);
-}
-
-/* Channels that make no four. */
-static int32_t window_sum(const sapmcu_pool2d_s8_params *p, const int8_t *const *rows, int32_t first,
-                          int32_t end, uint32_t c) {
-    int32_t sum = 0;
-    for (uint32_t ky = 0; ky < p->kernel_height; ky++) {
-        for (int32_t i = first; rows[ky] != 0 && i < end; i++) {
-            sum += rows[ky][(uint32_t)i * p->channels + c];
-        }
-    }
-    return sum;
-}
-
-void sapmcu_average_pool2d_row_s8(const void *params, const int8_t *const *rows, int8_t *y, void *scratch) {
+SAPMCU_SMALL void sapmcu_average_pool2d_row_s8(const void *params, const int8_t *const *rows, int8_t *y,
+                                               void *scratch) {
     const sapmcu_pool2d_s8_params *const p = params;
-    int32_t column = -(int32_t)p->pad_left, height = 0;
+    const uint32_t channels = p->channels;
+    int32_t column = -(int32_t)p->pad_left;
     (void)scratch;
-    for (uint32_t ky = 0; ky < p->kernel_height; ky++) {
-        height += rows[ky] != 0;
-    }
-    for (uint32_t ox = 0; ox < p->out_width; ox++) {
+    for (uint32_t ox = 0; ox < p->out_width; ox++, column += p->stride_width) {
         const int32_t first = column < 0 ? 0 : column, last = column + p->kernel_width;
-        const int32_t end = last < p->in_width ? last : p->in_width;
-        const int32_t count = height * (end - first);
-        for (uint32_t c = 0; c < p->channels;) {
-            int32_t sum[4] = {0};
-            uint32_t channels = 4;
-            if (c + 4 <= p->channels) {
-                add_window(sum, p, rows, first, end, c);
-            } else {
-                sum[0] = window_sum(p, rows, first, end, c);
-                channels = 1;
+        const int32_t columns = (last < p->in_width ? last : p->in_width) - first;
+        uint32_t c = (uint32_t)first * channels;
+        for (uint32_t left = channels; left > 0;) {
+            const uint32_t count = left < 4 ? 1 : 4;
+            int32_t taps = 0, sum[4];
+            sum[0] = sum[1] = sum[2] = sum[3] = 0; /* an initializer would call memset */
+            for (uint32_t ky = 0; ky < p->kernel_height; ky++) {
+                if (rows[ky] != 0) {
+                    add_row(sum, rows[ky] + c, (uint32_t)columns, channels, count);
+                    taps += columns;
+                }
             }
-            c += channels;
-            for (uint32_t i = 0; i < channels; i++) {
-                *y++ = mean(p, sum[i], count);
+            for (uint32_t i = 0; i < count; i++) {
+                const int32_t half = sum[i] > 0 ? taps / 2 : -(taps / 2);
+                *y++ = sapmcu_clamp((sum[i] + half) / taps, p->low, p->high);
             }
+            c += count;
+            left -= count;
         }
-        column += p->stride_width;
     }
 }

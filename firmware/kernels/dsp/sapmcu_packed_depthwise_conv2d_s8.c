@@ -4,6 +4,7 @@
 #include "packed_depthwise_rows.h"
 
 #include "dsp.h"
+#include "sapmcu/small.h"
 
 enum { KERNEL_WIDTH = 3, FILTER_WORDS = 36, COLUMN_WORDS = 8, COLUMN_BYTES = 32 };
 
@@ -17,9 +18,10 @@ static uint32_t smaller(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-void sapmcu_packed_depthwise_conv2d_s8(const sapmcu_rows *geometry,
-                                       const sapmcu_packed_depthwise_conv2d_s8_params *params,
-                                       const int8_t *x, int8_t *y, void *scratch, uint32_t room) {
+SAPMCU_SMALL void sapmcu_packed_depthwise_conv2d_s8(const sapmcu_rows *geometry,
+                                                    const sapmcu_packed_depthwise_conv2d_s8_params *params,
+                                                    const int8_t *x, int8_t *y, void *scratch,
+                                                    uint32_t room) {
     const sapmcu_packed_depthwise_conv2d_s8_params *const p = params;
     const uint32_t channels = p->channels, stride = p->stride_width;
     const uint32_t most = (room - KERNEL_WIDTH) / stride + 1;

@@ -3,6 +3,7 @@
 #include "packed_windows.h"
 
 #include "dsp.h"
+#include "sapmcu/small.h"
 
 enum { PIXELS = 16, PIXEL_WORDS = 4, FILTER_WORDS = 8, READ_BYTES = 8 };
 
@@ -45,8 +46,8 @@ static __attribute__((noinline)) void widen_last(int32_t *to, const int8_t *x, u
     widen(to, copy, 0, 1);
 }
 
-void sapmcu_packed_shallow_conv2d_row_s8(const void *params, const int8_t *const *rows, int8_t *y,
-                                         void *scratch) {
+SAPMCU_SMALL void sapmcu_packed_shallow_conv2d_row_s8(const void *params, const int8_t *const *rows,
+                                                      int8_t *y, void *scratch) {
     const sapmcu_packed_shallow_conv2d_s8_params *const p = params;
     const uint32_t channels = p->in_channels, outputs = p->out_channels, step = p->stride_width * channels;
     const uint32_t row_bytes = p->in_width * channels;
