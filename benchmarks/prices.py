@@ -30,7 +30,7 @@ from sapmcu.ir.padding import same_padding
 from sapmcu.ir.twins import Twins
 from sapmcu.ir.vectors import Vector
 from sapmcu.lower.graph import lower_graph
-from sapmcu.plan.price import PRICES, SMALL
+from sapmcu.plan.price import PRICES, general_kernel
 from sapmcu.plan.price_shape import Shape, call_kernel, call_shape
 from sapmcu.reference import run_graph
 from sapmcu.run.session import Firmware, run_vectors, target_of
@@ -266,7 +266,7 @@ def measure(
     for op, step, instructions in zip(graph.ops, program.steps, run.measurement.instructions_by_op, strict=True):
         if len(step.lowered.calls) == 1:
             (call,) = step.lowered.calls
-            yield call_kernel(call).replace(SMALL, ""), (call_shape(graph, op, call), instructions)
+            yield general_kernel(call_kernel(call)), (call_shape(graph, op, call), instructions)
 
 
 def measure_forms(cases: Sequence[Case], board_name: str) -> Iterator[tuple[str, Sample]]:
@@ -312,7 +312,7 @@ def main() -> None:
             family(maker)
             for part in firmwares(maker.cases):
                 for kernel, sample in measure_forms(part, board):
-                    samples[kernel.replace(SMALL, "")].append(sample)
+                    samples[general_kernel(kernel)].append(sample)
         for kernel, ones in sorted(samples.items()):
             coefficients, error = fit(ones)
             print(f"{core} {kernel}: {len(ones)} shapes, error {error:.1%}, {coefficients}")

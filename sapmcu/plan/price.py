@@ -89,7 +89,12 @@ def _price_op(graph: Graph, op: Op, step: Step, core: str) -> OpPrice:
 
 def kernel_price(kernel: str, core: str) -> KernelPrice | None:
     """None where the kernel wasn't measured on such a core."""
-    return _prices().get((PRICED_AS.get(core, core), VARIANTS.sub("", kernel)))
+    return _prices().get((PRICED_AS.get(core, core), general_kernel(kernel)))
+
+
+def general_kernel(kernel: str) -> str:
+    """The kernel that a variant is priced as."""
+    return VARIANTS.sub("", kernel)
 
 
 @cache
