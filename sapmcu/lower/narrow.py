@@ -38,7 +38,8 @@ def _is_even(params: Params) -> bool:
 
 def _is_plain(params: Params) -> bool:
     """Whether sapmcu_packed_conv2d_plain_row_s8 takes it."""
-    return _is_even(params) and numbers_of(params)["is_copied"] == NOT_COPIED
+    fields = numbers_of(params)
+    return _is_even(params) and (fields["kernel_height"], fields["is_copied"]) == (1, NOT_COPIED)
 
 
 NARROW: Mapping[str, Callable[[Params], bool]] = {

@@ -57,8 +57,8 @@ static inline uint32_t sapmcu_packed_steps(const sapmcu_packed_conv2d_s8_params 
 sapmcu_row_fn sapmcu_packed_conv2d_row_s8;
 
 /* The same in less code, for models of which no op needs more. even: out_channels is even, and windows are
- * inside of rows with all that a multiple of four has, or they are copied with padding. plain: and none are
- * copied. */
+ * inside of rows with all that a multiple of four has, or they are copied with padding. plain: and they are
+ * of one row that isn't copied. */
 sapmcu_row_fn sapmcu_packed_conv2d_even_row_s8;
 sapmcu_row_fn sapmcu_packed_conv2d_plain_row_s8;
 

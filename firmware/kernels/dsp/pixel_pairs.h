@@ -92,10 +92,11 @@ static inline __attribute__((always_inline)) void sapmcu_convolve_row(const sapm
                                                                       const int8_t *const *rows, int8_t *y,
                                                                       void *scratch) {
     const sapmcu_packed_conv2d_s8_params *const p = params;
-    const uint32_t channels = p->out_channels, steps = core->kind & SAPMCU_TAKES_MERGED
-                                                           ? sapmcu_packed_steps(p)
-                                                           : (uint32_t)p->kernel_height * p->row_words;
-    int32_t column = -(int32_t)p->pad_left, in_width = p->in_width;
+    const uint32_t has_one_row = core->kind & SAPMCU_ONE_ROW;
+    uint32_t height = has_one_row ? 1 : p->kernel_height;
+    const uint32_t channels = p->out_channels,
+                   steps = core->kind & SAPMCU_TAKES_MERGED ? sapmcu_packed_steps(p) : height * p->row_words;
+    int32_t column = has_one_row ? 0 : -(int32_t)p->pad_left, in_width = p->in_width;
     sapmcu_packed_products state;
     state.x = scratch;
     state.x_end = state.x + 4 * steps;
@@ -103,8 +104,7 @@ static inline __attribute__((always_inline)) void sapmcu_convolve_row(const sapm
     state.filter = p->filter;
     const int8_t *merged; /* the one row of which windows are runs */
     int32_t column_bytes = p->in_channels;
-    uint32_t height = p->kernel_height;
-    if (!(core->kind & SAPMCU_NO_COPIES) && p->is_copied != SAPMCU_NOT_COPIED) {
+    if (!has_one_row && p->is_copied != SAPMCU_NOT_COPIED) {
         const uint32_t columns = (p->out_width - 1U) * p->stride_width + p->kernel_width;
         int32_t *const copy = (int32_t *)scratch + 4 * steps;
         if (core->kind & SAPMCU_TAKES_MERGED && p->is_copied == SAPMCU_MERGED) {

@@ -36,8 +36,9 @@ typedef struct {
     uint32_t kind; /* a sum of these */
 } sapmcu_products_core;
 
-/* Rows may be copied by columns. Of kernels that are smaller: channels of y are even, rows aren't copied. */
-enum { SAPMCU_TAKES_MERGED = 1, SAPMCU_ONLY_EVEN = 2, SAPMCU_NO_COPIES = 4 };
+/* Rows may be copied by columns. Of kernels that are smaller: channels of y are even; windows are of one row,
+ * which isn't copied. */
+enum { SAPMCU_TAKES_MERGED = 1, SAPMCU_ONLY_EVEN = 2, SAPMCU_ONE_ROW = 4 };
 
 /* Code before the first step of the first round; steps: steps_before or more. */
 static inline uint32_t sapmcu_skipped_bytes(const sapmcu_products_core *core, uint32_t steps,

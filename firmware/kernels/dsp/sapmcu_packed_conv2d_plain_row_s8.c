@@ -3,7 +3,7 @@
 #include "pixel_pairs.h"
 
 static const sapmcu_products_core core = {sapmcu_compute_packed, sapmcu_compute_packed_single,
-                                          SAPMCU_PACKED_STEPS, 0, SAPMCU_ONLY_EVEN | SAPMCU_NO_COPIES};
+                                          SAPMCU_PACKED_STEPS, 0, SAPMCU_ONLY_EVEN | SAPMCU_ONE_ROW};
 
 void sapmcu_packed_conv2d_plain_row_s8(const void *params, const int8_t *const *rows, int8_t *y,
                                        void *scratch) {

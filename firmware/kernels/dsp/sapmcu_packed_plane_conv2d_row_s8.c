@@ -42,13 +42,19 @@ SAPMCU_PLANE_ASSEMBLY static void widen(__attribute__((unused)) int32_t *to,
             "pop    {r4-r11, pc}          \n");
 }
 
-static int32_t lanes(int32_t low, int32_t high) {
-    return (int32_t)(((uint32_t)low & 0xff) << 8 | (uint32_t)high << 24);
-}
-
-static int32_t number_at(const sapmcu_packed_shallow_conv2d_s8_params *p, const int8_t *row,
-                         uint32_t column) {
-    return column < p->in_width ? row[column] : p->x_zero_point;
+/* A column at an edge. */
+static void widen_one(const sapmcu_packed_shallow_conv2d_s8_params *p, int32_t *to, const int8_t *const *rows,
+                      uint32_t column) {
+    int16_t *const halves = (int16_t *)to;
+    for (uint32_t i = 0; i < 4; i++) {
+        const int32_t number = column < p->in_width ? (*rows)[column] : p->x_zero_point;
+        halves[i] = (int16_t)(number * 256);
+        if (i < 2) {
+            rows++;
+        } else {
+            column += BEHIND;
+        }
+    }
 }
 
 /* Columns from `first` on, and perhaps three more. */
@@ -64,9 +70,7 @@ static void widen_columns(const sapmcu_packed_shallow_conv2d_s8_params *p, int32
             i += times * AT_ONCE;
             continue;
         }
-        const uint32_t at = (uint32_t)column;
-        to[i * COLUMN_WORDS] = lanes(number_at(p, rows[0], at), number_at(p, rows[1], at));
-        to[i * COLUMN_WORDS + 1] = lanes(number_at(p, rows[2], at), number_at(p, rows[2], at + BEHIND));
+        widen_one(p, to + i * COLUMN_WORDS, rows, (uint32_t)column);
         i++;
     }
 }

@@ -63,10 +63,11 @@ def kernels_of(graph: Graph) -> set[str]:
 
 
 def test_pixels_by_themselves_take_the_plain_kernel() -> None:
-    assert kernels_of(convolutions((1, 16, VALID), (2, 8, VALID))) == {PLAIN}
+    assert kernels_of(convolutions((1, 16, VALID), (1, 8, VALID))) == {PLAIN}
 
 
-def test_rows_that_are_copied_take_the_kernel_of_even_channels() -> None:
+def test_windows_inside_and_rows_that_are_copied_take_the_kernel_of_even_channels() -> None:
+    assert kernels_of(convolutions((1, 16, VALID), (2, 8, VALID))) == {EVEN}
     assert kernels_of(convolutions((3, 16, SAME), (1, 8, VALID), channels=3)) == {EVEN}
 
 
