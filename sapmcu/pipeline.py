@@ -113,7 +113,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
     laid_out, perms = lay_out(as_read, InputLayout(options.input_layout), progress)
     optimize, extra = Optimize(options.optimize), options.max_extra_macs
     dump = IrDump(options.dump_ir)
-    in_file_order, rewrites = rewrite(laid_out, dump, optimize)
+    in_file_order, rewrites = rewrite(laid_out, dump, optimize, board.twins)
     graph, is_order_best = order_graph(in_file_order)
     dump.write(graph, f"{len(rewrites) + 1}-order")
     native, native_rewrites, is_order_best = native_graph(graph, is_order_best=is_order_best)
@@ -277,11 +277,12 @@ def in_layout_of_file(inputs: Sequence[tuple[Array, ...]], perms: Perms) -> Sequ
 
 
 def rewrite(
-    graph: Graph, dump: IrDump = NO_DUMP, optimize: Optimize = Optimize.AUTO
+    graph: Graph, dump: IrDump = NO_DUMP, optimize: Optimize = Optimize.AUTO, twins: Twins = Twins.DSP
 ) -> tuple[Graph, tuple[Rewrite, ...]]:
-    """Run all passes of the graph that model.tflite holds."""
+    """Run all passes of the graph that model.tflite holds. twins: of the kernels that run it."""
     dump.write(graph, "0-as-read")
-    return run_passes(graph, SRAM_PASSES if optimize is Optimize.SRAM else PASSES, dump)
+    is_least = optimize is Optimize.SRAM or not twins.takes_fours
+    return run_passes(graph, SRAM_PASSES if is_least else PASSES, dump)
 
 
 def native_graph(graph: Graph, *, is_order_best: bool = False) -> tuple[Graph, tuple[Rewrite, ...], bool]:
@@ -366,13 +367,14 @@ def memory(
     Raises: UserError.
     """
     chosen = None if board is None else load_board(board)
+    twins = Twins.DSP if chosen is None else chosen.twins
     source = load_source(path, progress=progress)
     graph, model_bytes = source.graph, len(source.tflite)
     if source.format is not ModelFormat.TFLITE:
         options = ConvertOptions(path, board or "")
         int8, quantized, _ = quantize(source, options, progress)
         as_read = read_tflite(int8, path.stem, str(path), is_quantized_here=quantized is not None)
-        graph, _ = order_graph(rewrite(as_read)[0])
+        graph, _ = order_graph(rewrite(as_read, twins=twins)[0])
         check_full_int8(graph, source)
         model_bytes = len(write_tflite(graph))
     target = (
@@ -383,6 +385,5 @@ def memory(
     if is_full_int8(graph):
         rewritten, _ = order_graph(rewrite(graph, optimize=Optimize.SRAM)[0])
         native = native_graph(rewritten)[0]
-        twins = Twins.DSP if chosen is None else chosen.twins
         compared = Compared(rewritten, native, target, twins, report.model_bytes, report.flash_bytes)
     return report, None if chosen is None else board_fit(chosen, report), compared

@@ -18,6 +18,15 @@ class Twins(StrEnum):
     """Vectors of 128 bits: Cortex-M55."""
 
     @property
+    def takes_fours(self) -> bool:
+        """Whether kernels are slower, or larger, for numbers of channels that are no multiples of four.
+
+        person_detect with 7 channels of 8 takes CMSIS-NN 12 % more instructions, the native engine 25 % on a
+        Cortex-M55, and 764 bytes of code on an M4; it saves 1 % of them on an M0+ and 2 % on an M3.
+        """
+        return self in (Twins.DSP, Twins.MVE)
+
+    @property
     def directories(self) -> tuple[str, ...]:
         """Below firmware/, each function one file named as it; a twin goes before the portable kernel of its name."""
         twins = {Twins.NONE: (), Twins.MVE: (Twins.MVE, Twins.DSP)}.get(self, (self,))

@@ -45,7 +45,7 @@ PASSES = (
 SRAM_PASSES = tuple(
     replace(one, run=drop_all_dead_channels) if one.run is drop_dead_channels else one for one in PASSES
 )
-"""The same where the least SRAM counts for more than time."""
+"""The same where the least SRAM counts for more than time, and for kernels that take any number of channels."""
 
 NATIVE_PASSES = (
     Pass("fold-pads", fold_pads, fits_plans=True),

@@ -150,7 +150,8 @@ def installed_compiler() -> str:
 
 def measure(directory: Path, row: Row) -> tuple[Build, Figures]:
     name, board, plan, prefer = row
-    network, chosen = load_network(name, Optimize.AUTO if plan == WHOLE else Optimize.SRAM), load_board(board)
+    chosen = load_board(board)
+    network = load_network(name, Optimize.AUTO if plan == WHOLE and chosen.twins.takes_fours else Optimize.SRAM)
     graph = native_graph(network.graph)[0]
     program, filters = None, choose_filters(graph, chosen) if prefer else ()
     if prefer or plan != WHOLE:

@@ -60,9 +60,9 @@ def test_unknown_board_has_near_matches(run: Run) -> None:
 
 def test_a_board_too_small_names_numbers_peak_and_boards(run: Run) -> None:
     ran = run("convert", reference_model(PERSON), "--board", "bbc_microbit")
-    assert "tflm_person_detect needs 82,320 bytes of SRAM; bbc_microbit has" in ran.err
+    assert "tflm_person_detect needs 80,016 bytes of SRAM; bbc_microbit has" in ran.err
     assert "flash; bbc_microbit has 262,144" in ran.err
-    assert "peak at op 2 CONV_2D: 18,432 + 36,864" in ran.err
+    assert "peak at op 2 CONV_2D: 16,128 + 36,864" in ran.err
     assert "hint: --board " in ran.err
 
 
