@@ -13,7 +13,7 @@ from sapmcu.ir.memory import BoardRoom, Fit, MemoryReport, Optimize
 from sapmcu.ir.native import NativeProgram
 
 SHOWN_BOARDS = 3
-LEAST_CODE_BYTES = 6_000
+LEAST_CODE_BYTES = 4_000
 """Of the smallest firmware with the native engine."""
 
 
