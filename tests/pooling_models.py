@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from quiet_keras import keras, layers
 
+PAPER = {"attention": "weights", "local": "pointwise", "residual": False}
+"""Self-attentive pooling as in the paper, with a local term that keeps its weights from being equal."""
+
 
 def pooling_model(kind: str, shape: tuple[int, ...], pool_size: Any, *where: Any, seed: int = 0, **options: Any) -> Any:
     """A model of one pooling, called pool, its weights and moving averages random. where: strides, padding."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sap_reference
-from pooling_models import named_weights, pooling_model
+from pooling_models import PAPER, named_weights, pooling_model, shake
 from quiet_keras import keras, layers, tf
 
 from sapmcu.errors import UserError
@@ -31,7 +31,7 @@ PLACES = [((12, 12), 2, 2, "valid"), ((11, 14), 4, 4, "same"), ((13, 9), 3, 2, "
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize(("size", "pool", "strides", "padding"), PLACES)
 def test_layer_equals_the_numpy_transcription(options: Any, size: Any, pool: Any, strides: Any, padding: str) -> None:
-    model = pooling_model("sap", (*size, 6), pool, strides, padding, **options)
+    model = pooling_model("sap", (*size, 6), pool, strides, padding, **{**PAPER, **options})
     layer = model.get_layer("pool")
     x = np.random.default_rng(2).normal(size=(2, *size, 6)).astype(np.float32)
     how = (named_weights(layer), layer.patch_size[0], layer.num_heads, layer.restoration)
@@ -43,8 +43,8 @@ def test_layer_equals_the_numpy_transcription(options: Any, size: Any, pool: Any
 
 GATES: list[tuple[dict[str, Any], Any, int, int, str]] = [
     ({}, (16, 16), 2, 2, "valid"),
-    ({"restoration": "nearest", "gain": 1, "local": "convolution", "residual": True}, (16, 12), 4, 4, "valid"),
-    ({"patch_size": 8, "num_heads": 1, "local": "depthwise"}, (16, 16), 4, 4, "valid"),
+    ({"restoration": "nearest", "gain": 1, "local": "pointwise"}, (16, 12), 4, 4, "valid"),
+    ({"patch_size": 8, "num_heads": 1, "local": "depthwise", "residual": False}, (16, 16), 4, 4, "valid"),
     ({"patch_size": 5, "normalize": False}, (13, 9), 3, 2, "same"),
     ({"patch_size": 5, "restoration": "nearest"}, (13, 9), 3, 2, "valid"),
 ]
@@ -52,7 +52,7 @@ GATES: list[tuple[dict[str, Any], Any, int, int, str]] = [
 
 @pytest.mark.parametrize(("options", "size", "pool", "strides", "padding"), GATES)
 def test_a_gate_equals_the_numpy_transcription(options: Any, size: Any, pool: int, strides: int, padding: str) -> None:
-    model = pooling_model("sap", (*size, 6), pool, strides, padding, attention="gate", **options)
+    model = pooling_model("sap", (*size, 6), pool, strides, padding, **options)
     layer = model.get_layer("pool")
     x = np.random.default_rng(2).normal(size=(2, *size, 6)).astype(np.float32)
     weights, (patch, _) = named_weights(layer), layer.patch_size
@@ -67,7 +67,7 @@ def test_a_gate_equals_the_numpy_transcription(options: Any, size: Any, pool: in
 
 
 def test_a_gate_is_open_by_half_before_training_and_has_patches_of_whole_windows() -> None:
-    layer = layers.SelfAttentivePooling2D(4, attention="gate")
+    layer = layers.SelfAttentivePooling2D(4)
     x = image(48, 48, 4)
     y = layer(x)
     assert (layer.patch_size, layer.gain) == ((8, 8), 12.0)
@@ -85,14 +85,15 @@ def image(*shape: int) -> np.ndarray[Any, Any]:
 @pytest.mark.parametrize("patch", [2, 4])
 def test_aligned_nearest_patches_without_local_term_would_be_average_pooling(patch: int) -> None:
     """The degenerate corner, computed by a layer that has the local term, with its batch norm at 0."""
-    model = pooling_model("sap", (8, 8, 4), 2, patch_size=patch, restoration="nearest")
+    model = pooling_model("sap", (8, 8, 4), 2, patch_size=patch, restoration="nearest", **PAPER)
     layer = model.get_layer("pool")
     for variable in (layer.local_norm.gamma, layer.local_norm.beta):
         variable.assign(np.zeros(4))
     x = image(8, 8, 4)
     np.testing.assert_allclose(model(x), average_of(x, 2), atol=1e-6)
     with pytest.raises(UserError, match="sap would be average pooling: with patches of") as caught:
-        layers.SelfAttentivePooling2D(2, patch_size=patch, restoration="nearest", local=None, name="sap")(x)
+        options = {**PAPER, "local": None, "patch_size": patch, "restoration": "nearest"}
+        layers.SelfAttentivePooling2D(2, name="sap", **options)(x)
     assert "bilinear" in str(caught.value.hint)
 
 
@@ -119,7 +120,7 @@ def test_aligned_nearest_patches_without_local_term_would_be_average_pooling(pat
 )
 def test_only_constant_weights_are_refused(size: Any, pool: int, options: dict[str, Any], is_refused: bool) -> None:
     layer = layers.SelfAttentivePooling2D(
-        pool, name="sap", **{"restoration": "nearest", "local": None, "embed_dim": 4, **options}
+        pool, name="sap", **{**PAPER, "restoration": "nearest", "local": None, "embed_dim": 4, **options}
     )
     if is_refused:
         with pytest.raises(UserError, match="sap would be average pooling"):
@@ -133,7 +134,7 @@ def test_only_constant_weights_are_refused(size: Any, pool: int, options: dict[s
 
 def test_normalised_weights_are_the_softmax_of_the_sigmoid() -> None:
     x, z = image(8, 8, 4), 3 * image(8, 8, 4)[:, ::-1]
-    layer = layers.SelfAttentivePooling2D(2)
+    layer = layers.SelfAttentivePooling2D(2, **PAPER)
     columns = [one[:, i::2, j::2] for one in (x, 1 / (1 + np.exp(-z))) for i in (0, 1) for j in (0, 1)]
     weights = np.asarray(tf.nn.softmax(np.stack(columns[4:]), axis=0))
     np.testing.assert_allclose(layer.pool(x, z), (np.stack(columns[:4]) * weights).sum(0), atol=1e-6)
@@ -141,7 +142,7 @@ def test_normalised_weights_are_the_softmax_of_the_sigmoid() -> None:
 
 @pytest.mark.parametrize(("size", "least", "most"), [(2, 0.109, 0.475), (4, 0.024, 0.153)])
 def test_normalised_weights_are_bounded(size: int, least: float, most: float) -> None:
-    layer = layers.SelfAttentivePooling2D(size)
+    layer = layers.SelfAttentivePooling2D(size, **PAPER)
     one = np.zeros((1, size, size, 1), np.float32)
     one[0, 0, 0] = 1
     for sign, bound in ((-1, least), (1, most)):
@@ -151,13 +152,13 @@ def test_normalised_weights_are_bounded(size: int, least: float, most: float) ->
 
 def test_unnormalised_is_the_mean_of_the_weighted_input() -> None:
     x, z = image(8, 8, 4), image(8, 8, 4)[:, ::-1]
-    layer = layers.SelfAttentivePooling2D(4, normalize=False)
+    layer = layers.SelfAttentivePooling2D(4, normalize=False, **PAPER)
     np.testing.assert_allclose(layer.pool(x, z), average_of(x * np.exp(1 / (1 + np.exp(-z))), 4), atol=1e-5)
 
 
 @pytest.mark.parametrize("restoration", ["nearest", "bilinear"])
 def test_enlarging_commutes_with_restoring_the_channels(restoration: str) -> None:
-    layer = pooling_model("sap", (11, 13, 4), 2, patch_size=3, restoration=restoration).get_layer("pool")
+    layer = pooling_model("sap", (11, 13, 4), 2, patch_size=3, restoration=restoration, **PAPER).get_layer("pool")
     tokens = np.random.default_rng(4).normal(size=(1, *layer.grid.shape, 4)).astype(np.float32)
     after = layer.enlarge(layer.restore(tokens))
     np.testing.assert_allclose(layer.restore(layer.enlarge(tokens)), after, atol=1e-5)
@@ -208,7 +209,7 @@ def test_the_control_has_about_as_many_weights_and_mixes_no_tokens() -> None:
 
 @pytest.mark.parametrize("attention", ["weights", "gate"])
 def test_one_token_attends_to_itself_without_a_warning(attention: str) -> None:
-    model = pooling_model("sap", (4, 4, 4), 4, patch_size=4, attention=attention)
+    model = pooling_model("sap", (4, 4, 4), 4, patch_size=4, attention=attention, residual=False)
     layer = model.get_layer("pool")
     tokens = layer.tokens(image(4, 4, 4))
     _, _, values = np.split(np.asarray(layer.queries_keys_values(tokens)), 3, axis=-1)
@@ -219,7 +220,7 @@ def test_position_tells_tokens_apart() -> None:
     """Attention alone can't: on a constant image all its logits are equal."""
     x = np.ones((1, 8, 8, 4), np.float32)
     for position, is_flat in (("learned", False), ("none", True)):
-        layer = pooling_model("sap", (8, 8, 4), 2, patch_size=2, position=position).get_layer("pool")
+        layer = pooling_model("sap", (8, 8, 4), 2, patch_size=2, position=position, **PAPER).get_layer("pool")
         z = np.asarray(layer.logits(x))
         assert np.allclose(z, z[:, :1, :1], atol=1e-6) == is_flat
 
@@ -237,6 +238,7 @@ class Subclassed(keras.Model):  # type: ignore[misc]
 def test_a_subclassed_model_trains_every_weight_of_it() -> None:
     model = Subclassed()
     model(image(8, 8, 4))
+    shake(model.pool)  # a gate's scale is 0 at first, and nothing before it learns
     model.compile("sgd", "mse", jit_compile=True)
     before = [np.array(one) for one in model.pool.weights]
     model.fit(np.concatenate([image(8, 8, 4)] * 4), np.ones((4, 2)), batch_size=4, verbose=0)
@@ -256,7 +258,7 @@ def test_a_subclassed_model_trains_every_weight_of_it() -> None:
         ({"restoration": "cubic"}, "sap has restoration='cubic'"),
         ({"mixing": "none"}, "sap has mixing='none'"),
         ({"attention": "both"}, "sap has attention='both'"),
-        ({"attention": "gate", "local": None}, "sap has attention='gate' and no local term"),
+        ({"local": None}, "sap has attention='gate' and no local term"),
         ({"position": "sine"}, "sap has position='sine'"),
         ({"local": "conv"}, "sap has local='conv'"),
         ({"gain": 0}, "sap has gain=0"),
