@@ -27,6 +27,9 @@ from sapmcu.plan.order import find_order
 from sapmcu.plan.tflm.buffers import OFFLINE_METADATA
 
 HINT = "--engine tflm runs it"
+MAX_FORM_ROWS = 4_096
+"""Of what one op writes or reads by rows. An op of more runs whole: its rows are of few bytes, take longer to call for
+than to compute, and minutes to find places for."""
 
 
 def lower_graph(
@@ -139,6 +142,8 @@ def lower_ops(graph: Graph, *, twins: Twins = Twins.NONE, filters: Sequence[Filt
             rewritten = with_filters(lowered, filters[index] if filters else FilterForm.INT8)
         else:
             rewritten = REWRITE.get(twins, with_weighted_sums)(lowered)
+        if any(max(form.steps, *(reads.rows for reads in form.reads)) > MAX_FORM_ROWS for form in rewritten.forms):
+            rewritten = replace(rewritten, forms=())
         steps.append(Step(index, describe(graph, index, op), rewritten))
     if violations:
         raise UserError(violations[0], hint=HINT, details=violations[1:])

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from native_data.striped import striped_choice
-from networks_by_hand import Network, mobilenet_v2, networks
+from networks_by_hand import INT8, Network, mobilenet_v2, networks
 from reference_models import reference_model
+from single_op import graph_of, tensor
 from small_graphs import branches, residual
 
 from sapmcu.frontends.tflite import read_tflite
+from sapmcu.ir import ops
 from sapmcu.ir.cascade import Cascade, CascadePlan, RowForm, RowRun, Store
 from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Graph
@@ -140,6 +142,13 @@ def test_an_op_without_rows_takes_and_gives_whole_tensors() -> None:
     plan = plan_of(graph)
     assert graph.producers[turned] in plan.parts
     assert plan.stores[turned].is_together
+
+
+def test_an_op_of_very_many_vectors_runs_whole() -> None:
+    for vectors, has_rows in ((4_096, True), (4_097, False)):
+        x = tensor("x", (vectors, 4), "int8", 1 / 16)
+        graph = graph_of(ops.L2Normalization(("x",), ("y",), INT8), x, tensor("y", x.shape, "int8", 1 / 128))
+        assert bool(lower_ops(graph)[0].lowered.forms) == has_rows
 
 
 def test_a_reshaped_tensor_lies_together_where_its_reader_has_larger_rows() -> None:
