@@ -189,21 +189,12 @@ class FirstFit:
     def lowest(self, index: int) -> int:
         """The lowest free offset for a block."""
         offsets, ends, size, alignment = self.offsets, self.ends, self.sizes[index], self.alignments[index]
-        alone = [other for other in self.alone[index] if ends[other]]
-        lowest = 0
-        if not self.pairs[index]:  # the same in less time
-            alone.sort(key=offsets.__getitem__)
-            for other in alone:
-                if offsets[other] - size >= lowest:
-                    break
-                if ends[other] > lowest:
-                    lowest = -(-ends[other] // alignment) * alignment
-            return lowest
-        taken = [(offsets[other] - size, ends[other]) for other in alone]
-        for other, low, high in self.pairs[index]:
-            if ends[other]:
-                taken.append((offsets[other] + low, offsets[other] + high))
+        taken = [(offsets[other] - size, ends[other]) for other in self.alone[index] if ends[other]]
+        taken += [
+            (offsets[other] + low, offsets[other] + high) for other, low, high in self.pairs[index] if ends[other]
+        ]
         taken.sort()
+        lowest = 0
         for low, high in taken:
             if low >= lowest:
                 break

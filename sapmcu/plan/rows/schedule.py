@@ -44,6 +44,7 @@ class Live:
         self.done = [0] * len(problem.steps)
         self.stamp = 0
         self.simulated = 0
+        self.reads_of = [step.reads for step in problem.steps]
         self.rows_of = [(*step.reads, *step.writes) for step in problem.steps]
         self.born = [0] * len(problem.row_bytes)
         self.left = [0] * len(problem.row_bytes)
@@ -54,6 +55,8 @@ class Live:
                 work = problem.steps[writer].work
                 count[work] = count.get(work, 0) + 1
             self.touches.append(list(count.items()))
+        self.total = [sum(count for _, count in touches) for touches in self.touches]
+        self.work_of = [step.work for step in problem.steps]
         self.eager = {
             row: number
             for work in problem.works
@@ -112,6 +115,7 @@ class Live:
         sizes, last_works, first_works = problem.row_bytes, problem.last_works, problem.first_works
         live = peak = self.at_cut[first]
         left = self.left  # touches of a row that are to come
+        total, touches = self.total, self.touches
         born, stamp, simulated = self.born, self.stamp + 1, 0
         for number in self.on_demand(segment):
             if order is not None:
@@ -122,7 +126,10 @@ class Live:
                 if born[row] == stamp:
                     continue
                 born[row] = stamp
-                left[row] = sum(count for work, count in self.touches[row] if first <= work < end)
+                if first <= first_works[row] and last_works[row] < end:
+                    left[row] = total[row]
+                else:
+                    left[row] = sum([count for work, count in touches[row] if first <= work < end])
                 if first_works[row] >= first:  # else it lives already
                     live += sizes[row]
                     for target, source in step.over:
@@ -160,7 +167,8 @@ class Live:
     def on_demand(self, segment: Segment) -> Iterator[int]:
         """The steps: for each of the results', before it those that write what it reads; then what is left."""
         problem, made, done, first, end = self.problem, self.made, self.done, segment.first, segment.end
-        steps, before, writers, last_writers = problem.steps, problem.before, problem.writers, problem.last_writers
+        before, writers, last_writers, work_of = problem.before, problem.writers, problem.last_writers, self.work_of
+        reads_of = self.reads_of
         self.stamp += 1
         stamp = self.stamp
         for target in self.targets(segment):
@@ -173,10 +181,9 @@ class Live:
                 if before[number] >= 0 and done[before[number]] != stamp:
                     stack.append(before[number])
                     continue
-                for row in steps[number].reads:
+                for row in reads_of[number]:
                     if made[row] != stamp and last_writers[row] >= first:
-                        pending = [one for one in writers[row] if done[one] != stamp and steps[one].work < end]
-                        pending = [one for one in pending if steps[one].work >= first]
+                        pending = [one for one in writers[row] if done[one] != stamp and first <= work_of[one] < end]
                         if pending:
                             stack.extend(reversed(pending))
                             break
