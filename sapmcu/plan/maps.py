@@ -105,7 +105,7 @@ class _Recorder:
         at, form, op = len(self.steps), cascade.forms[run.form], cascade.form_ops[run.form]
         what = "input" if op < 0 else f"op {op} {op_code(self.graph.ops[op])}"
         for step in range(run.first, run.first + run.count):
-            for reads in form.reads:
+            for reads in form.reads if form.kernel else ():  # an input that comes in strips isn't in the arena
                 self.use(reads.store, reads.of_step(step), at)
             self.use(form.store, (form.first_row + (0 if form.is_update else step),), at)
         rows = f"{run.first}..{run.first + run.count - 1}" if run.count > 1 else f"{run.first}"

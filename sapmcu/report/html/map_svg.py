@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 
 from sapmcu.ir.memory_map import Box, MemoryMap
+from sapmcu.report.html.fullest_steps import fullest_steps
 
 WIDTH, HEIGHT = 960, 300
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 22, 34
@@ -16,10 +18,13 @@ SHADES = 8
 MIN_LABEL = (46, 13)
 """A box of so many pixels has room for its size in writing."""
 TICKS = 4
+PART_OF_STRIP = re.compile(r" (left by )?strip \d+$")
+"""What a plan in strips adds to the name of a tensor, of which all parts have one colour."""
 
 
 def map_svg(plan: MemoryMap) -> str:
-    """An <svg> that needs no script: its boxes have titles, and data-tip for page.js."""
+    """An <svg> that needs no script: its boxes have titles, of which page.js makes tips."""
+    plan = fullest_steps(plan)
     figure = _Figure(plan)
     parts = [*figure.axes(), *figure.boxes(), *figure.peak()]
     label = f"Memory of {plan.title} over time, {plan.size_bytes:,} bytes at the most"
@@ -60,7 +65,7 @@ class _Figure:
     def boxes(self) -> Iterator[str]:
         shades: dict[str, int] = {}
         for box in self.plan.boxes:
-            shade = shades.setdefault(box.name, len(shades) % SHADES)
+            shade = shades.setdefault(PART_OF_STRIP.sub("", box.name), len(shades) % SHADES)
             yield self.box(box, shade)
 
     def box(self, box: Box, shade: int) -> str:
@@ -70,7 +75,7 @@ class _Figure:
         style = f"c{shade} {box.content.value}"
         rect = (
             f'<rect class="{style}" x="{x:.1f}" y="{y:.1f}" width="{max(width - 0.6, 0.4):.1f}" '
-            f'height="{max(height - 0.6, 0.4):.1f}" data-tip="{tip}"><title>{tip}</title></rect>'
+            f'height="{max(height - 0.6, 0.4):.1f}"><title>{tip}</title></rect>'
         )
         if width < MIN_LABEL[0] or height < MIN_LABEL[1]:
             return rect

@@ -13,8 +13,11 @@ document.addEventListener("pointermove", (event) => {
   tip.style.top = `${isLow ? event.clientY - tip.offsetHeight - 12 : event.clientY + 18}px`;
 });
 
-// The browser's own tips would show beside ours.
-for (const box of document.querySelectorAll("[data-tip] > title")) box.remove();
+// Titles are for browsers without scripts; else their tips would show beside ours.
+for (const title of document.querySelectorAll("rect > title, circle > title")) {
+  title.parentNode.dataset.tip = title.textContent;
+  title.remove();
+}
 
 function sortBy(heading) {
   const isDescending = heading.ariaSort !== "descending" && heading.classList.contains("number") || heading.ariaSort === "ascending";

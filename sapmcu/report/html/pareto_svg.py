@@ -37,7 +37,7 @@ class _Point:
 
 
 def pareto_svg(memory: MemoryReport) -> str:
-    """An <svg> that needs no script: its points have titles, and data-tip for page.js."""
+    """An <svg> that needs no script: its points have titles, of which page.js makes tips."""
     figure = _Figure(memory)
     parts = [*figure.axes(), *figure.boards(), *figure.fronts(), *figure.circles(), *figure.labels()]
     label = f"SRAM against MACs of {len(figure.points)} plans"
@@ -108,7 +108,7 @@ class _Figure:
             tip = escape(point.tip)
             yield (
                 f'<circle class="c{point.series}" cx="{self.x(point.share):.1f}" cy="{self.y(point.arena_bytes):.1f}" '
-                f'r="5" data-tip="{tip}"><title>{tip}</title></circle>'
+                f'r="5"><title>{tip}</title></circle>'
             )
 
     def labels(self) -> Iterator[str]:

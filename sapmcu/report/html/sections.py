@@ -12,6 +12,7 @@ from sapmcu.ir.memory import BoardRoom, EngineSram, MemoryReport, OpMemory
 from sapmcu.ir.memory_map import MemoryMap
 from sapmcu.ir.speed import short_kernels
 from sapmcu.report.conversion import SAVED
+from sapmcu.report.html.fullest_steps import MAX_STEPS
 from sapmcu.report.html.map_svg import map_svg
 from sapmcu.report.html.pareto_svg import pareto_svg
 from sapmcu.report.terminal import TECHNIQUES, run_name
@@ -69,11 +70,19 @@ def warnings(result: Conversion) -> str:
 
 def maps(plans: Sequence[MemoryMap]) -> str:
     figures = "".join(
-        f'<div class="figure"><h3>{escape(one.title)}: {one.size_bytes:,} bytes</h3>{map_svg(one)}</div>'
+        f'<div class="figure"><h3>{escape(one.title)}: {one.size_bytes:,} bytes</h3>{_shown(one)}{map_svg(one)}</div>'
         for one in plans
     )
     legend = "Ops across, addresses up; a box is a tensor while it lives."
     return f"<h2>Memory over time</h2><p class='faint'>{legend}</p>{figures}"
+
+
+def _shown(plan: MemoryMap) -> str:
+    """Where not all steps are: of which they are."""
+    count = len(plan.steps)
+    if count <= MAX_STEPS:
+        return ""
+    return f'<p class="faint note">{count:,} steps; each of {MAX_STEPS} columns is the fullest of its part of them.</p>'
 
 
 def ops(memory: MemoryReport) -> str:

@@ -25,6 +25,7 @@ from sapmcu.ir.twins import Twins
 from sapmcu.lower import lower_graph, order_graph
 from sapmcu.lower.graph import lower_ops
 from sapmcu.pipeline import rewrite
+from sapmcu.plan.maps import cascade_map
 from sapmcu.plan.native import plan_arena
 from sapmcu.plan.rows import CascadeOptions, cascade_front, plan_cascades, verify_cascades
 from sapmcu.plan.rows.plan import plan_choice
@@ -332,6 +333,14 @@ def test_an_input_comes_more_than_once_for_extra_macs_only() -> None:
         plan = plan_with(wide(), extra, by_rows=True)
         delivered = [form for one in cascades(plan) for form in one.forms if form.kernel is None]
         assert (len(delivered) > 1) == comes_again
+
+
+def test_a_map_of_strips_has_no_input_that_comes_by_rows() -> None:
+    graph = wide()
+    plan = plan_with(graph, 0.5, by_rows=True)
+    shown = cascade_map(graph, plan)
+    assert all(box.offset_bytes + box.size_bytes <= plan.arena_bytes for box in shown.boxes)
+    assert {box.name for box in shown.boxes} <= plan.stores.keys() - {graph.inputs[0]}
 
 
 def test_an_input_in_ram_is_read_in_strips_without_extra_macs() -> None:

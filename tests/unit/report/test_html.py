@@ -15,6 +15,7 @@ from reference_models import ROOT
 
 from sapmcu.ir.memory_map import Box, Content, MemoryMap
 from sapmcu.pipeline import ConvertOptions, convert
+from sapmcu.report.html.fullest_steps import MAX_STEPS, fullest_steps
 from sapmcu.report.html.map_svg import map_svg
 
 ZOO = ROOT / "models/fashion_mnist"
@@ -113,6 +114,49 @@ def test_bytes_that_two_tensors_share_live_once() -> None:
     plan = MemoryMap("plan", 16, ("a", "b", "c"), (one, replace(one, name="y", first=1, last=2, offset_bytes=4)))
     assert plan.live_bytes == (8, 12, 8)
     assert plan.peak == 1
+
+
+def rows_of_two_rings(steps: int) -> MemoryMap:
+    """Rows of x and of y in turn, each in a ring of two; one step has a third of x."""
+    boxes = [Box("xy"[at % 2], Content.ACTIVATION, at, at + 3, at % 4 * 10, 10) for at in range(steps - 3)]
+    boxes.append(Box("x", Content.ACTIVATION, steps // 3, steps // 3, 40, 10))
+    return MemoryMap("by rows", 50, tuple(f"op {at % 2} ADD, row {at // 2}" for at in range(steps)), tuple(boxes))
+
+
+def test_many_steps_are_shown_by_the_fullest_ones() -> None:
+    plan = rows_of_two_rings(10_000)
+    shown = fullest_steps(plan)
+    assert len(shown.steps) == MAX_STEPS
+    assert len(shown.boxes) < 20
+    assert (shown.live_bytes[shown.peak], shown.steps[shown.peak]) == (50, plan.steps[plan.peak])
+    assert max(len(fullest_steps(plan, most).boxes) for most in (7, 50)) < 20
+    assert len(map_svg(plan)) < 20_000
+
+
+def test_each_column_is_what_lies_there_at_its_step() -> None:
+    plan = rows_of_two_rings(1_000)
+    shown, count = fullest_steps(plan), 0
+    for column, name in enumerate(shown.steps):
+        step = plan.steps.index(name)
+        bytes_of = [
+            {(box.name, at) for box in one.boxes if box.first <= when <= box.last for at in bytes_in(box)}
+            for one, when in ((plan, step), (shown, column))
+        ]
+        assert bytes_of[0] == bytes_of[1]
+        count += len(bytes_of[0])
+    assert count > 30 * MAX_STEPS
+    assert fullest_steps(rows_of_two_rings(MAX_STEPS)) == rows_of_two_rings(MAX_STEPS)
+
+
+def bytes_in(box: Box) -> range:
+    return range(box.offset_bytes, box.offset_bytes + box.size_bytes)
+
+
+def test_strips_of_one_tensor_have_one_colour() -> None:
+    names = ("t strip 0", "t left by strip 0", "t strip 12", "u")
+    boxes = [Box(name, Content.ACTIVATION, at, at, 0, 8) for at, name in enumerate(names)]
+    colours = re.findall(r'<rect class="(c\d) ', map_svg(MemoryMap("strips", 8, names, tuple(boxes))))
+    assert colours == ["c0", "c0", "c0", "c1"]
 
 
 @pytest.mark.needs("chromium")
