@@ -7,6 +7,7 @@
  * Both factors of a product are widened alike, so that neither needs to be reordered. */
 
 #include "sapmcu/requantize.h"
+#include "sapmcu/small.h"
 
 #include <arm_acle.h>
 
@@ -117,10 +118,8 @@ static inline int32_t sapmcu_requantize_fast(int32_t x, int32_t multiplier, uint
 }
 
 /* Channels with a shift that is no right one among them. */
-static __attribute__((noinline, unused)) uint32_t sapmcu_requantize_s8x4_any(const int32_t *x,
-                                                                             const int32_t *multiplier,
-                                                                             const int8_t *shift,
-                                                                             int32_t zero_point) {
+SAPMCU_SMALL static __attribute__((noinline, unused)) uint32_t sapmcu_requantize_s8x4_any(
+    const int32_t *x, const int32_t *multiplier, const int8_t *shift, int32_t zero_point) {
     int32_t y[4];
     for (int i = 0; i < 4; i++) {
         y[i] = sapmcu_requantize_s8(x[i], multiplier[i], shift[i], zero_point, INT8_MIN, INT8_MAX);

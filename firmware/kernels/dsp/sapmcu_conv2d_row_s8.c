@@ -66,7 +66,7 @@ static const sapmcu_span_2x2 *next_spans(windows *w) {
     return span;
 }
 
-static int8_t *copy(int8_t *to, const int8_t *from, uint32_t count) {
+SAPMCU_SMALL static int8_t *copy(int8_t *to, const int8_t *from, uint32_t count) {
     for (; count >= 4; count -= 4, to += 4, from += 4) {
         sapmcu_store_s8x4(to, sapmcu_load_s8x4(from));
     }
@@ -77,7 +77,7 @@ static int8_t *copy(int8_t *to, const int8_t *from, uint32_t count) {
 }
 
 /* The spans of the first taps; they are all of them if w->row is kernel_height then. */
-static const sapmcu_span_2x2 *first_spans(windows *w) {
+SAPMCU_SMALL static const sapmcu_span_2x2 *first_spans(windows *w) {
     w->row = w->tap = 0;
     if (w->filter_bytes > MAX_GATHERED || w->params->kernel_height * w->params->kernel_width == 1) {
         return next_spans(w);
@@ -95,9 +95,10 @@ static const sapmcu_span_2x2 *first_spans(windows *w) {
 }
 
 /* The results of two channels, of which not both have a right shift. */
-static __attribute__((noinline)) void requantize_any(int32_t sum[2][2], const int32_t *multiplier,
-                                                     const int8_t *shift, uint32_t second,
-                                                     int32_t zero_point) {
+SAPMCU_SMALL static __attribute__((noinline)) void requantize_any(int32_t sum[2][2],
+                                                                  const int32_t *multiplier,
+                                                                  const int8_t *shift, uint32_t second,
+                                                                  int32_t zero_point) {
     for (uint32_t i = 0; i < 2; i++) {
         const uint32_t o = i * second;
         sum[0][i] = sapmcu_requantize_s8(sum[0][i], multiplier[o], shift[o], zero_point, INT8_MIN, INT8_MAX);
@@ -107,11 +108,11 @@ static __attribute__((noinline)) void requantize_any(int32_t sum[2][2], const in
 
 /* Two pixels of `count` channels from o on. y: of both pixels, at channel o. A last channel without a partner
  * is computed twice. */
-static void compute_pixels(windows *w, uint32_t o, uint32_t count, int8_t *y0, int8_t *y1) {
+static __attribute__((noinline)) void compute_pixels(windows *w, uint32_t o, uint32_t count, int8_t *y0,
+                                                     int8_t *y1) {
     const sapmcu_conv2d_s8_params *const p = w->params;
     const int8_t *filter = p->filter + o * w->filter_bytes;
-    const int32_t zero_point = p->y_zero_point, low = p->low, high = p->high;
-    const int is_clamped = low > INT8_MIN || high < INT8_MAX;
+    const int32_t zero_point = p->y_zero_point;
     const int32_t *bias = p->bias + o, *multiplier = p->multiplier + o;
     const int8_t *shift = p->shift + o;
     sapmcu_products_2x2 products;
@@ -145,12 +146,6 @@ static void compute_pixels(windows *w, uint32_t o, uint32_t count, int8_t *y0, i
             y00 = products.sum[0][0], y01 = products.sum[0][1];
             y10 = products.sum[1][0], y11 = products.sum[1][1];
         }
-        if (is_clamped) {
-            y00 = sapmcu_clamp(y00, low, high);
-            y01 = sapmcu_clamp(y01, low, high);
-            y10 = sapmcu_clamp(y10, low, high);
-            y11 = sapmcu_clamp(y11, low, high);
-        }
         y0[0] = (int8_t)y00;
         y1[0] = (int8_t)y10;
         y0[second] = (int8_t)y01;
@@ -164,9 +159,8 @@ static void compute_pixels(windows *w, uint32_t o, uint32_t count, int8_t *y0, i
 
 /* The same for one pixel, whose window both are, if its spans are all there at once. Channels in fours;
  * returns how many of `count` it has computed. */
-static uint32_t compute_pixel(windows *w, uint32_t o, uint32_t count, int8_t *y) {
+static __attribute__((noinline)) uint32_t compute_pixel(windows *w, uint32_t o, uint32_t count, int8_t *y) {
     const sapmcu_conv2d_s8_params *const p = w->params;
-    const sapmcu_clamp_s8x4 clamp = sapmcu_make_clamp(p->low, p->high);
     sapmcu_products_1x4 products;
     products.filter_bytes = w->filter_bytes;
     products.spans = w->spans;
@@ -182,7 +176,7 @@ static uint32_t compute_pixel(windows *w, uint32_t o, uint32_t count, int8_t *y)
         sapmcu_add_products_1x4(&products);
         const uint32_t word =
             sapmcu_requantize_s8x4(products.sum, p->multiplier + o, p->shift + o, p->y_zero_point);
-        sapmcu_store_s8x4(y, sapmcu_clamped_s8x4(clamp, word));
+        sapmcu_store_s8x4(y, word);
     }
     return count & ~3U;
 }
@@ -216,5 +210,8 @@ void sapmcu_conv2d_row_s8(const void *params, const int8_t *const *rows, int8_t 
         y = y1 + p->out_channels;
         column += p->stride_width;
         ox += second + 1;
+    }
+    if (p->low > INT8_MIN || p->high < INT8_MAX) {
+        sapmcu_clamp_row(y - (uint32_t)p->out_width * p->out_channels, y, p->low, p->high);
     }
 }
