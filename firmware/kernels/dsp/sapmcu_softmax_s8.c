@@ -4,7 +4,6 @@
 #include "sapmcu/softmax.h"
 
 #include "dsp.h"
-#include "sapmcu/small.h"
 
 enum { SUM_BITS = 12, SHARE_BITS = 8 };
 
@@ -37,7 +36,7 @@ static inline uint32_t rounded_share(uint32_t a, uint32_t double_b) {
     return (uint32_t)(product >> 32) + ((uint32_t)product >> 31);
 }
 
-SAPMCU_SMALL static void softmax_row(const sapmcu_softmax_s8_params *p, const int8_t *x, int8_t *y) {
+static void softmax_row(const sapmcu_softmax_s8_params *p, const int8_t *x, int8_t *y) {
     const int8_t *const end = x + p->length;
     int32_t max = *x, sum = 0;
     for (const int8_t *from = x + 1; from < end; from++) {
@@ -59,7 +58,7 @@ SAPMCU_SMALL static void softmax_row(const sapmcu_softmax_s8_params *p, const in
     }
 }
 
-SAPMCU_SMALL void sapmcu_softmax_s8(const sapmcu_softmax_s8_params *params, const int8_t *x, int8_t *y) {
+void sapmcu_softmax_s8(const sapmcu_softmax_s8_params *params, const int8_t *x, int8_t *y) {
     for (uint32_t row = 0; row < params->rows; row++) {
         softmax_row(params, x, y);
         x += params->length;
