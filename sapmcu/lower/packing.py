@@ -259,7 +259,7 @@ def _packed(params: Params, form: FilterForm) -> Packed | None:
     if copied == NOT_COPIED:
         return Packed(KERNELS[form], struct, scratch_bytes, 0)
     column_bytes = numbers["kernel_height"] * numbers["in_channels"] * numbers["stride_width"]
-    return Packed(KERNELS[form], struct, scratch_bytes + _copied_bytes(numbers), column_bytes)
+    return Packed(KERNELS[form], struct, scratch_bytes + _copied_bytes(numbers, copied), column_bytes)
 
 
 def _copied(numbers: Mapping[str, int], is_padded: bool, form: FilterForm) -> int:
@@ -296,9 +296,13 @@ def _columns(numbers: Mapping[str, int]) -> int:
     return (numbers["out_width"] - 1) * numbers["stride_width"] + numbers["kernel_width"]
 
 
-def _copied_bytes(numbers: Mapping[str, int]) -> int:
-    """Pointers to rows with their padding, and the rows."""
-    return -(-numbers["kernel_height"] * (4 + numbers["in_channels"] * _columns(numbers)) // 4) * 4 + 4
+def _copied_bytes(numbers: Mapping[str, int], copied: int) -> int:
+    """Pointers to rows with their padding, and the rows; a word behind them is read or, where they are merged, written,
+    unless windows are whole words.
+    """
+    height, channels = numbers["kernel_height"], numbers["in_channels"]
+    is_whole = copied == COPIED and numbers["kernel_width"] * channels % WORD == 0
+    return -(-height * (4 + channels * _columns(numbers)) // WORD) * WORD + (0 if is_whole else WORD)
 
 
 def channel_pairs(channels: int) -> Array:

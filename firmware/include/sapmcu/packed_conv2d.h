@@ -52,8 +52,8 @@ static inline uint32_t sapmcu_packed_steps(const sapmcu_packed_conv2d_s8_params 
 /* params: sapmcu_packed_conv2d_s8_params. rows: [kernel_height], each in_width * in_channels bytes. y:
  * out_width * out_channels bytes; it may start where rows[0] does, if windows are single pixels that y's are
  * no longer than and no column is skipped. scratch: 4-byte aligned, 16 bytes for each of
- * sapmcu_packed_steps; if copied, 12 + kernel_height * (4 + in_channels * (columns from the first window to
- * the last)) more, and if merged 8 for each of the steps. */
+ * sapmcu_packed_steps; if copied, kernel_height * (4 + in_channels * (columns from the first window to the
+ * last)) more, in whole words, and a word if a row of a window isn't of whole words or rows are merged. */
 sapmcu_row_fn sapmcu_packed_conv2d_row_s8;
 
 /* The same in less code, for models of which no op needs more. even: out_channels is even, and windows are

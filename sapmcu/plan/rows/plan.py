@@ -178,7 +178,10 @@ class _Planner:
         return self.problem.by_name[self.problem.owners[name].name if name in self.problem.owners else name]
 
     def alignments(self) -> dict[str, int]:
-        interface = {*self.graph.inputs, *self.graph.outputs}
+        """Rows of an input that comes by rows lie as any others."""
+        deliveries = [form for work in self.problem.works for form in work.forms if not form.kernel]
+        by_rows = {name for form in deliveries for name in (form.store, *(reads.store for reads in form.reads))}
+        interface = {*self.graph.inputs, *self.graph.outputs} - by_rows
         alignments = {}
         for store in self.problem.stores:
             sizes = [self.graph.tensors[name].dtype.size_bytes for name in store.tensors]
