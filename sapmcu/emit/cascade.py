@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from sapmcu.emit.c_source import c_comment, wrapped
-from sapmcu.ir.cascade import Cascade, CascadePlan, RowForm, RowReads
+from sapmcu.ir.cascade import Cascade, CascadePlan, RowForm, RowReads, RowRun
 from sapmcu.ir.native import Constant, NativeProgram, Params
 from sapmcu.ir.parts import input_of_form
 
@@ -61,11 +62,14 @@ def _period(offset_bytes: tuple[int, ...]) -> int:
 
 @dataclass(slots=True)
 class _Tables:
-    """stores: what rows are called, each kind of place once. reads: of all forms, one behind the other."""
+    """stores: what rows are called, each kind of place once. reads: of all forms, one behind the other; first_reads:
+    where those of a form begin, of forms that read the same once.
+    """
 
     plan: CascadePlan
     stores: dict[RowPlaces, str] = field(default_factory=dict)
     reads: list[tuple[int, RowReads]] = field(default_factory=list)
+    first_reads: dict[tuple[RowReads, ...], int] = field(default_factory=dict)
 
     def store(self, name: str, rows: int, row_bytes: int) -> int:
         """The index of a store as an op sees it: with its own rows, or with others where all lie together."""
@@ -81,10 +85,11 @@ class _Tables:
 
     def form(self, form: RowForm) -> tuple[int, int]:
         """(index of its store, of its first read)."""
-        first = len(self.reads)
-        for one in form.reads if form.kernel else ():
-            self.reads.append((self.store(one.store, one.rows, one.row_bytes), one))
-        return self.store(form.store, form.rows, form.row_bytes), first
+        reads = form.reads if form.kernel else ()
+        if reads not in self.first_reads:
+            self.first_reads[reads] = len(self.reads)
+            self.reads += [(self.store(one.store, one.rows, one.row_bytes), one) for one in reads]
+        return self.store(form.store, form.rows, form.row_bytes), self.first_reads[reads]
 
 
 def cascade_headers(cascade: Cascade) -> Iterator[str]:
@@ -95,6 +100,7 @@ def cascade_headers(cascade: Cascade) -> Iterator[str]:
 def cascade_tables(program: NativeProgram, cascade: Cascade, name: str, names: Names) -> Iterator[str]:
     """The definition of a sapmcu_cascade and of what it points to."""
     assert program.cascades is not None
+    cascade = with_one_scratch(cascade)
     tables = _Tables(program.cascades)
     places = [tables.form(form) for form in cascade.forms]
     yield f"/* {name}: {', '.join(f'op {index}' for index in cascade.ops)} */"
@@ -108,6 +114,23 @@ def cascade_tables(program: NativeProgram, cascade: Cascade, name: str, names: N
     yield from _form_lines(program, cascade, name, places, names)
     yield ""
     yield from _run_lines(cascade, name)
+
+
+def with_one_scratch(cascade: Cascade) -> Cascade:
+    """The same with a form for each place of a form's scratch."""
+    forms, ops, runs = list[RowForm](), list[int](), list[RowRun]()
+    numbers: dict[tuple[int, int], int] = {}
+    for index, (form, op) in enumerate(zip(cascade.forms, cascade.form_ops, strict=True)):
+        for offset in dict.fromkeys(form.scratch_offsets or (form.scratch_offset_bytes,)):
+            numbers[index, offset] = len(forms)
+            forms.append(replace(form, scratch_offset_bytes=offset, scratch_offsets=()))
+            ops.append(op)
+    for run in cascade.runs:
+        form, end = cascade.forms[run.form], run.first + run.count
+        for offset, steps in groupby(range(run.first, end), form.scratch_at):
+            first, *others = steps
+            runs.append(RowRun(numbers[run.form, offset], first, 1 + len(others)))
+    return replace(cascade, forms=tuple(forms), form_ops=tuple(ops), runs=tuple(runs))
 
 
 def _form_lines(

@@ -83,7 +83,7 @@ class RowForm:
     may lie where that row dies in this step. A form of a graph's input has no kernel and no reads: the application
     delivers its rows. Where they come more than once or in part, its one read names the input, and tells where in its
     rows the row_bytes of the store begin. macs: of one step. columns: None where a step needs all of them.
-    scratch_offset_bytes: in the arena, of a form that is part of a plan.
+    scratch_offset_bytes: in the arena, of a form that is part of a plan. scratch_offsets: by step, where they differ.
     """
 
     store: str
@@ -95,6 +95,7 @@ class RowForm:
     params: Params | None = None
     scratch_bytes: int = 0
     scratch_offset_bytes: int = 0
+    scratch_offsets: tuple[int, ...] = ()
     is_update: bool = False
     is_continued: bool = False
     is_numbered: bool = False
@@ -103,6 +104,10 @@ class RowForm:
     in_place: tuple[int, ...] = ()
     macs: int = 0
     columns: Columns | None = None
+
+    def scratch_at(self, step: int) -> int:
+        """Where in the arena a step has its scratch."""
+        return self.scratch_offsets[step] if self.scratch_offsets else self.scratch_offset_bytes
 
     @property
     def gives_output(self) -> bool:

@@ -10,6 +10,8 @@ from sapmcu.plan.rows.first_fit import Block, Part
 from sapmcu.plan.rows.problem import Problem
 
 SCRATCH_ALIGNMENT = 8
+ALL_STEPS = -1
+"""In place of a step's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,13 @@ class Ranges:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """place: (block, offset in it) of each row. scratch: the block of each form (work, number) that has some."""
+    """place: (block, offset in it) of each row. scratch: the block of each form that has some, (work, number,
+    ALL_STEPS), or of each of its steps.
+    """
 
     blocks: tuple[Block, ...]
     place: tuple[tuple[int, int], ...]
-    scratch: Mapping[tuple[int, int], int]
+    scratch: Mapping[tuple[int, int, int], int]
 
 
 def live_ranges(problem: Problem, order: Sequence[int]) -> Ranges:
@@ -63,9 +67,16 @@ def live_ranges(problem: Problem, order: Sequence[int]) -> Ranges:
 
 
 def make_blocks(
-    problem: Problem, order: Sequence[int], together: Set[str], alignments: Mapping[str, int]
+    problem: Problem,
+    order: Sequence[int],
+    together: Set[str],
+    alignments: Mapping[str, int],
+    *,
+    is_scratch_free: bool = False,
 ) -> tuple[Blocks, Ranges]:
-    """together: the stores whose rows lie one behind the other. alignments: of each store."""
+    """together: the stores whose rows lie one behind the other. alignments: of each store. is_scratch_free: each step
+    of a form may have its scratch elsewhere.
+    """
     ranges = live_ranges(problem, order)
     groups = _Groups(problem, ranges)
     for store in problem.stores:
@@ -87,18 +98,19 @@ def make_blocks(
         parts = [Part(place[row][1], problem.row_bytes[row], ranges.first[row], ranges.last[row]) for row in alive]
         blocks.append(Block(_merged(parts), max(alignments[owners[row].name] for row in rows)))
     scratch = {}
-    for form, parts in _scratch_parts(problem, order).items():
-        scratch[form] = len(blocks)
+    for key, parts in _scratch_parts(problem, order, is_scratch_free).items():
+        scratch[key] = len(blocks)
         blocks.append(Block(tuple(parts), SCRATCH_ALIGNMENT))
     return Blocks(tuple(blocks), tuple(place), scratch), ranges
 
 
-def _scratch_parts(problem: Problem, order: Sequence[int]) -> dict[tuple[int, int], list[Part]]:
-    parts: dict[tuple[int, int], list[Part]] = {}
+def _scratch_parts(problem: Problem, order: Sequence[int], is_free: bool) -> dict[tuple[int, int, int], list[Part]]:
+    parts: dict[tuple[int, int, int], list[Part]] = {}
     for time, number in enumerate(order):
         step = problem.steps[number]
         if step.scratch_bytes:
-            parts.setdefault((step.work, step.form), []).append(Part(0, step.scratch_bytes, time, time))
+            number = step.number if is_free and step.form >= 0 else ALL_STEPS
+            parts.setdefault((step.work, step.form, number), []).append(Part(0, step.scratch_bytes, time, time))
     return parts
 
 

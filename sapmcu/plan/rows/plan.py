@@ -13,7 +13,7 @@ from sapmcu.ir.cost import graph_macs, op_macs
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.native import ArenaPlan, Step
 from sapmcu.plan.native import plan_arena
-from sapmcu.plan.rows.assemble import Blocks, make_blocks
+from sapmcu.plan.rows.assemble import ALL_STEPS, Blocks, make_blocks
 from sapmcu.plan.rows.first_fit import Placement
 from sapmcu.plan.rows.place import place
 from sapmcu.plan.rows.problem import Problem, Source, Store, make_problem
@@ -24,6 +24,8 @@ from sapmcu.plan.rows.verify import verify_cascades
 INTERFACE_ALIGNMENT = 8
 """Of the graph's inputs and outputs, and of numbers of 8 bytes. Source: AAPCS32, 5.3."""
 WORD = 4
+WORTH_PLACES = 0.01
+"""What plans must save in which scratch has several places, as a share of the arena."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +119,34 @@ class _Planner:
         for segment in segments:
             live.run(segment, NO_LIMIT, order)
             ends.append(len(order))
-        blocks, _ = make_blocks(self.problem, order, self.together(segments), self.alignments())
-        placement = place(blocks.blocks, _cuts(segments, ends))
+        blocks, placement = self.placed(segments, order, ends)
         views = _Views(self.problem, blocks, placement)
         parts = tuple(self.parts(segments, order, ends, views))
         return CascadePlan(
             parts=parts,
             stores=views.places,
             scratch_offset_bytes={
-                self.problem.works[work].op: offset for (work, form), offset in views.scratch.items() if form < 0
+                self.problem.works[work].op: offset for (work, form, _), offset in views.scratch.items() if form < 0
             },
             arena_bytes=placement.size_bytes,
             bound_bytes=placement.bound_bytes,
             macs=self.macs(parts),
         )
+
+    def placed(
+        self, segments: Sequence[Segment], order: Sequence[int], ends: Sequence[int]
+    ) -> tuple[Blocks, Placement]:
+        """Scratch of a form at one place; at several, which takes larger tables, where that saves enough."""
+        together, alignments, cuts = self.together(segments), self.alignments(), _cuts(segments, ends)
+        blocks, _ = make_blocks(self.problem, order, together, alignments)
+        placement = place(blocks.blocks, cuts)
+        least_saved = int(WORTH_PLACES * placement.size_bytes)
+        if not blocks.scratch or cuts or placement.size_bytes - placement.bound_bytes < least_saved:
+            return blocks, placement
+        others, _ = make_blocks(self.problem, order, together, alignments, is_scratch_free=True)
+        other = place(others.blocks, cuts)
+        is_worth_it = placement.size_bytes - other.size_bytes >= least_saved
+        return (others, other) if is_worth_it else (blocks, placement)
 
     def whole_plan(self, arena: ArenaPlan) -> CascadePlan:
         """A plan of whole ops, as one of this kind."""
@@ -254,7 +270,7 @@ class _Views:
 
     def __init__(self, problem: Problem, blocks: Blocks, placement: Placement) -> None:
         self.works = problem.works
-        self.scratch = {form: placement.offset_bytes[block] for form, block in blocks.scratch.items()}
+        self.scratch = {key: placement.offset_bytes[block] for key, block in blocks.scratch.items()}
         self.places: dict[str, Place] = {}
         self.stores = {}
         for store in problem.stores:
@@ -272,8 +288,16 @@ class _Views:
         if not form.kernel:
             return form
         reads = tuple(replace(one, store=self.name(one)) for one in form.reads)
-        scratch = self.scratch.get((work, number), 0)
-        return replace(form, reads=reads, store=self.name(form), scratch_offset_bytes=scratch)
+        scratch = self.scratch.get((work, number, ALL_STEPS), 0)
+        places = tuple(self.scratch.get((work, number, step), scratch) for step in range(form.steps))
+        is_one = len(set(places)) == 1
+        return replace(
+            form,
+            reads=reads,
+            store=self.name(form),
+            scratch_offset_bytes=places[0],
+            scratch_offsets=() if is_one else places,
+        )
 
     def name(self, seen: RowForm | RowReads) -> str:
         store = self.stores[seen.store]

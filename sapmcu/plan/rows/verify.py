@@ -189,7 +189,7 @@ class _CascadeReplay:
         self.done[index] += 1
         used = [span for reads in form.reads if form.kernel for span in self.read(reads, step, who)]
         target = self.write(form, index, step, used, who)
-        self.replay.scratch(form.scratch_offset_bytes, form.scratch_bytes, [*used, target], who)
+        self.replay.scratch(form.scratch_at(step), form.scratch_bytes, [*used, target], who)
 
     def read(self, reads: RowReads, step: int, who: str) -> Iterator[tuple[int, int]]:
         """Where the rows lie, after a look at each."""
