@@ -15,7 +15,7 @@ from sapmcu.ir.native import ArenaPlan, Step
 from sapmcu.plan.native import plan_arena
 from sapmcu.plan.rows.assemble import ALL_STEPS, Blocks, make_blocks
 from sapmcu.plan.rows.first_fit import Placement
-from sapmcu.plan.rows.place import place
+from sapmcu.plan.rows.place import GOOD, place
 from sapmcu.plan.rows.problem import Problem, Source, Store, make_problem
 from sapmcu.plan.rows.schedule import NO_LIMIT, Live, Segment
 from sapmcu.plan.rows.search import Choice, choices, front_choices
@@ -140,12 +140,11 @@ class _Planner:
         together, alignments, cuts = self.together(segments), self.alignments(), _cuts(segments, ends)
         blocks, _ = make_blocks(self.problem, order, together, alignments)
         placement = place(blocks.blocks, cuts)
-        least_saved = int(WORTH_PLACES * placement.size_bytes)
-        if not blocks.scratch or cuts or placement.size_bytes - placement.bound_bytes < least_saved:
+        if not blocks.scratch or cuts or placement.size_bytes <= GOOD * placement.bound_bytes:
             return blocks, placement
         others, _ = make_blocks(self.problem, order, together, alignments, is_scratch_free=True)
         other = place(others.blocks, cuts)
-        is_worth_it = placement.size_bytes - other.size_bytes >= least_saved
+        is_worth_it = other.size_bytes <= (1 - WORTH_PLACES) * placement.size_bytes
         return (others, other) if is_worth_it else (blocks, placement)
 
     def whole_plan(self, arena: ArenaPlan) -> CascadePlan:
