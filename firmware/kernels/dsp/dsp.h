@@ -34,6 +34,12 @@ static inline int16x2_t sapmcu_odd_lanes(uint32_t word) {
     return lanes;
 }
 
+/* The same, added to lanes. */
+static inline int16x2_t sapmcu_add_odd_lanes(int16x2_t lanes, uint32_t word) {
+    __asm__("sxtab16 %0, %0, %1, ror #8" : "+r"(lanes) : "r"(word));
+    return lanes;
+}
+
 /* x * multiplier / 2^31 to nearest, ties up, for multiplier 2^30..2^31-1.
  * 2 * multiplier leaves 32 bits by 2^32: SMMLAR adds x * 2^32 instead, which is exact modulo 2^64. */
 static inline int32_t sapmcu_rounding_doubling_high_mul_dsp(int32_t x, int32_t multiplier) {

@@ -14,7 +14,7 @@ static void add_four(int32_t *sums, const int8_t *x, uint32_t width, uint32_t ch
         for (uint32_t taps = width < MAX_TAPS ? width : MAX_TAPS; taps > 0; taps--, width--) {
             const uint32_t word = sapmcu_load_s8x4(x);
             even = __sxtab16(even, (int8x4_t)word);
-            odd = __sxtab16(odd, (int8x4_t)(word >> 8));
+            odd = sapmcu_add_odd_lanes(odd, word);
             x += channels;
         }
         sums[0] += (int16_t)even;
@@ -24,41 +24,40 @@ static void add_four(int32_t *sums, const int8_t *x, uint32_t width, uint32_t ch
     }
 }
 
-/* The same for few pixels in all, in pairs of 16 bits; is_first: sums are none yet. */
-static void add_four_narrow(uint32_t *sums, const int8_t *x, uint32_t width, uint32_t channels,
-                            int is_first) {
-    int16x2_t even = 0, odd = 0;
-    for (; width > 0; width--) {
+/* The same for few pixels in all, one or more, with sums in pairs of 16 bits. */
+static void add_four_narrow(uint32_t *sums, const int8_t *x, uint32_t width, uint32_t channels) {
+    const uint32_t low = sums[0], high = sums[1];
+    int16x2_t even = (int16x2_t)((low & 0xFFFF) | high << 16);
+    int16x2_t odd = (int16x2_t)(low >> 16 | (high & 0xFFFF0000));
+    do {
         const uint32_t word = sapmcu_load_s8x4(x);
         even = __sxtab16(even, (int8x4_t)word);
-        odd = __sxtab16(odd, (int8x4_t)(word >> 8));
+        odd = sapmcu_add_odd_lanes(odd, word);
         x += channels;
-    }
-    const uint32_t low = ((uint32_t)even & 0xFFFF) | (uint32_t)odd << 16;
-    const uint32_t high = (uint32_t)even >> 16 | ((uint32_t)odd & 0xFFFF0000);
-    sums[0] = is_first ? low : (uint32_t)__sadd16((int16x2_t)sums[0], (int16x2_t)low);
-    sums[1] = is_first ? high : (uint32_t)__sadd16((int16x2_t)sums[1], (int16x2_t)high);
+    } while (--width > 0);
+    sums[0] = ((uint32_t)even & 0xFFFF) | (uint32_t)odd << 16;
+    sums[1] = (uint32_t)even >> 16 | ((uint32_t)odd & 0xFFFF0000);
 }
 
 void sapmcu_sum_row_s8(const void *params, const int8_t *const *rows, int8_t *y, void *scratch) {
     const sapmcu_sum_row_s8_params *const p = params;
     void *const sums = y;
     const uint32_t channels = p->channels, fours = channels / 4 * 4;
-    const int is_first = rows[1] == NULL;
     (void)scratch;
+    if (rows[1] == NULL) {
+        for (uint32_t c = 0; c < channels; c++) {
+            sapmcu_set_sum(y, c, p->is_narrow, 0);
+        }
+    }
     for (uint32_t c = 0; c < fours; c += 4) {
         if (p->is_narrow) {
-            add_four_narrow((uint32_t *)sums + c / 2, rows[0] + c, p->width, channels, is_first);
+            add_four_narrow((uint32_t *)sums + c / 2, rows[0] + c, p->width, channels);
         } else {
-            int32_t *const wide = (int32_t *)sums + c;
-            if (is_first) {
-                wide[0] = wide[1] = wide[2] = wide[3] = 0;
-            }
-            add_four(wide, rows[0] + c, p->width, channels);
+            add_four((int32_t *)sums + c, rows[0] + c, p->width, channels);
         }
     }
     for (uint32_t c = fours; c < channels; c++) {
-        int32_t sum = is_first ? 0 : sapmcu_sum_at(y, c, p->is_narrow);
+        int32_t sum = sapmcu_sum_at(y, c, p->is_narrow);
         for (uint32_t i = 0; i < p->width; i++) {
             sum += rows[0][i * channels + c];
         }
