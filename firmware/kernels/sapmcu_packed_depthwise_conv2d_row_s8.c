@@ -32,21 +32,39 @@ static int8_t compute(const sapmcu_packed_depthwise_conv2d_s8_params *p, const i
     return sapmcu_clamp(scaled >> (p->shift > 0 ? p->shift : SAPMCU_FRACTION_BITS), p->low, p->high);
 }
 
+/* Four channels of some pixels, which are written when all are computed, since y may be a row of x. */
+static void compute_four(const sapmcu_packed_depthwise_conv2d_s8_params *p, const int8_t *const *rows,
+                         int32_t column, uint32_t channel, const int32_t *four, uint32_t pixels, int8_t *y) {
+    int8_t results[SAPMCU_DEPTHWISE_ROW_COLUMNS][4];
+    for (uint32_t ox = 0; ox < pixels; ox++) {
+        for (uint32_t c = 0; c < 4; c++) {
+            results[ox][c] = compute(p, rows, column, channel + c, four, c);
+        }
+        column += p->stride_width;
+    }
+    for (uint32_t ox = 0; ox < pixels; ox++) {
+        for (uint32_t c = 0; c < 4; c++) {
+            y[ox * p->channels + c] = results[ox][c];
+        }
+    }
+}
+
 void sapmcu_packed_depthwise_conv2d_row_s8(const void *params, const int8_t *const *rows, int8_t *y,
                                            void *scratch) {
     const sapmcu_packed_depthwise_conv2d_s8_params *const p = params;
+    const uint32_t stride = p->stride_width, most = (SAPMCU_DEPTHWISE_ROW_COLUMNS - COLUMNS) / stride + 1;
     int32_t column = -(int32_t)p->pad_left;
     (void)scratch;
-    for (uint32_t ox = 0; ox < p->out_width; ox++) {
+    for (uint32_t left = p->out_width; left > 0;) {
+        const uint32_t pixels = left < most ? left : most;
         const int32_t *four = p->filter;
         for (uint32_t first = 0; first < p->channels; first += 4) {
             const uint32_t start = first + 4 > p->channels ? p->channels - 4U : first;
-            for (uint32_t c = 0; c < 4; c++) {
-                y[start + c] = compute(p, rows, column, start + c, four, c);
-            }
+            compute_four(p, rows, column, start, four, pixels, y + start);
             four += FOUR_WORDS + (p->shift > 0 ? 4 : 0);
         }
-        y += p->channels;
-        column += p->stride_width;
+        y += pixels * p->channels;
+        column += (int32_t)(pixels * stride);
+        left -= pixels;
     }
 }

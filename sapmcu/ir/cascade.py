@@ -79,7 +79,7 @@ class RowForm:
     rows holds the pointers of all reads, in their order: `window` for each. y is row first_row + o of `store` (rows,
     row_bytes), offset_bytes into it. is_update: all steps write row 0, and behind its reads the kernel gets that row as
     the step before left it, NULL in step 0: sums over rows. is_continued: step 0 gets it, too, as another form left it.
-    is_numbered: behind its reads the kernel gets the address of o, a uint32_t. in_place: reads of one row on which y
+    is_numbered: behind its reads the kernel gets the address of o, a uint32_t. in_place: reads on a row of which y
     may lie where that row dies in this step. A form of a graph's input has no kernel and no reads: the application
     delivers its rows. Where they come more than once or in part, its one read names the input, and tells where in its
     rows the row_bytes of the store begin. macs: of one step. columns: None where a step needs all of them.

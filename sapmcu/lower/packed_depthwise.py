@@ -29,6 +29,8 @@ IMAGE_KERNEL = "sapmcu_packed_depthwise_conv2d_s8"
 SMALL_IMAGE_KERNEL = "sapmcu_packed_depthwise_conv2d_small_s8"
 SMALL_COLUMNS = 16
 """SAPMCU_DEPTHWISE_SMALL_COLUMNS of the header."""
+ROW_COLUMNS = 16
+"""That the kernel of rows widens at once: SAPMCU_DEPTHWISE_ROW_COLUMNS of the header."""
 MAX_STRIDE = 13
 """Of the kernel of rows."""
 COLUMN_BYTES = 32
@@ -98,6 +100,13 @@ def packed_row(params: Params) -> Params | None:
     """Of the kernel of rows; None where the proof fails."""
     found = _find(params)
     return None if found is None else _packed_row(found)
+
+
+def is_row_read_first(params: Params) -> bool:
+    """Whether y may lie on a row of x: the kernel has read four channels of all columns before it writes theirs."""
+    fields = numbers_of(params)
+    columns = (fields["out_width"] - 1) * fields["stride_width"] + 3
+    return fields["channels"] % 4 == 0 and columns <= ROW_COLUMNS
 
 
 def _packed_row(found: Depthwise) -> Params | None:

@@ -20,6 +20,7 @@ from sapmcu.lower.packed_depthwise import (
     DEPTHWISE,
     IMAGE_KERNEL,
     ROW_KERNEL,
+    is_row_read_first,
     packed_call,
     packed_row,
     with_columns_on_stack,
@@ -165,7 +166,10 @@ def _packed_form(form: RowForm, filters: FilterForm) -> RowForm:
         return replace(form, params=_weighted_row(form.params))
     if form.params.c_type == DEPTHWISE:
         params = packed_row(form.params)
-        return form if params is None else replace(form, kernel=ROW_KERNEL, params=params)
+        if params is None:
+            return form
+        in_place = (0,) if is_row_read_first(params) else ()
+        return replace(form, kernel=ROW_KERNEL, params=params, in_place=in_place)
     found = shallow(form.params)
     if found is not None:
         return replace(form, kernel=found[0], params=found[1])

@@ -26,8 +26,12 @@ typedef struct {
     int8_t low, high; /* clamp of y, inclusive */
 } sapmcu_packed_depthwise_conv2d_s8_params;
 
+/* Columns of x that sapmcu_packed_depthwise_conv2d_row_s8 widens at once. */
+#define SAPMCU_DEPTHWISE_ROW_COLUMNS 16
+
 /* params: sapmcu_packed_depthwise_conv2d_s8_params. rows: [3], each in_width * channels bytes. y: out_width *
- * channels bytes. scratch is not used. */
+ * channels bytes; it may be one of the rows, if these are all columns from the first window to the last and
+ * channels are a multiple of 4. scratch is not used. */
 sapmcu_row_fn sapmcu_packed_depthwise_conv2d_row_s8;
 
 /* The same for a whole image, four channels at a time. geometry: window 3, stride 1 or 2, dilation 1. filter,

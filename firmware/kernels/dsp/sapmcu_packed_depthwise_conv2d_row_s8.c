@@ -5,7 +5,7 @@
 
 #include "dsp.h"
 
-enum { KERNEL_WIDTH = 3, MAX_COLUMNS = 16, FILTER_BYTES = 120 };
+enum { KERNEL_WIDTH = 3, FILTER_BYTES = 120 };
 
 /* Columns first..end-1 of all that are widened. */
 static void fill(int32_t *columns, uint32_t first, uint32_t end, int32_t both) {
@@ -23,9 +23,9 @@ void sapmcu_packed_depthwise_conv2d_row_s8(const void *params, const int8_t *con
                                            void *scratch) {
     const sapmcu_packed_depthwise_conv2d_s8_params *const p = params;
     const uint32_t channels = p->channels, stride = p->stride_width;
-    const uint32_t most = (MAX_COLUMNS - KERNEL_WIDTH) / stride + 1;
+    const uint32_t most = (SAPMCU_DEPTHWISE_ROW_COLUMNS - KERNEL_WIDTH) / stride + 1;
     const int32_t outside = (int32_t)((uint32_t)((uint8_t)p->x_zero_point << 8) * 0x10001U);
-    int32_t columns[MAX_COLUMNS * SAPMCU_COLUMN_WORDS];
+    int32_t columns[SAPMCU_DEPTHWISE_ROW_COLUMNS * SAPMCU_COLUMN_WORDS];
     int32_t first = -(int32_t)p->pad_left;
     sapmcu_packed_depthwise state;
     (void)scratch;

@@ -313,9 +313,10 @@ class _Builder:
                 rows = [tuple(self.rows_read(reads, number)) for reads in form.reads if form.kernel]
                 reads = tuple(dict.fromkeys(row for one in rows for row in one))
                 over = tuple(
-                    (writes[0], rows[one][0])
+                    (writes[0], row)
                     for one in form.in_place
-                    if len(rows[one]) == 1 == len(writes) and self.row_bytes[writes[0]] == self.row_bytes[rows[one][0]]
+                    for row in rows[one]
+                    if len(writes) == 1 and self.row_bytes[writes[0]] == self.row_bytes[row]
                 )
                 yield RowStep(len(self.works), index, number, reads, writes, form.scratch_bytes, over)
 
