@@ -39,6 +39,8 @@ VECTOR_KERNELS = {
 }
 SMALL_KERNELS = {one: replace(one, name=one.name.replace("_row", "_small_row")) for one in KERNELS.values()}
 """With scratch on the stack."""
+THREE_KERNELS = {one: replace(one, name=one.name.replace("_row", "_three_row")) for one in KERNELS.values()}
+"""For rows with an odd number of pixels, of which three are computed together, and no window at an edge."""
 WEIGHTED_KERNEL = FunctionRef("sapmcu_weighted_sum_s8", "sapmcu/binary.h")
 SIGNS = {"sapmcu_add_s8": 1, "sapmcu_sub_s8": -1}
 """Kernels of sums, and the sign of their second operand."""
@@ -52,6 +54,10 @@ NOT_COPIED, COPIED, MERGED = range(3)
 COPIED_ROW, COPIED_NUMBER, EDGE_TAP, EDGE_NUMBER = 63, 1, 40, 11
 """Instructions: of copies, and of windows at an edge above those of one inside. Source: sapmcu/plan/prices.toml."""
 WORD = 4
+PAIR_BYTES, THREE_BYTES = 16, 24
+"""Of scratch, for four numbers of two pixels and of three."""
+MAX_COPIED_WORDS = 5
+"""Of a window's row, for the windows of three pixels to take the place of copied rows."""
 LANES = (0, 2, 1, 3)
 """The order of four numbers, as SXTB16 gives it."""
 GEOMETRY = ("in_width", "in_channels", "out_width", "out_channels", "kernel_height", "kernel_width", "stride_width")
@@ -59,12 +65,16 @@ GEOMETRY = ("in_width", "in_channels", "out_width", "out_channels", "kernel_heig
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A kernel with its parameters, the scratch that it needs, and what of it each column of y adds."""
+    """A kernel with its parameters, the scratch that it needs, and what of it each column of y adds.
+
+    steps: words of four numbers that a window takes.
+    """
 
     kernel: FunctionRef
     params: Params
     scratch_bytes: int
     column_bytes: int
+    steps: int
 
     @property
     def is_pixel_by_pixel(self) -> bool:
@@ -74,6 +84,28 @@ class Packed:
         sizes = (fields[name] for name in ("out_width", "out_channels", "in_width", "in_channels"))
         out_width, out_channels, in_width, in_channels = (one for one in sizes if isinstance(one, int))
         return is_dense and out_width == in_width and out_channels <= in_channels
+
+    @property
+    def for_rows(self) -> Packed:
+        """With the kernel of narrow rows, where a pixel without a partner counts; a whole image's rows are merged."""
+        fields = numbers_of(self.params)
+        if fields["out_width"] % 2 == 0 or fields["out_width"] == 1 or not takes_three(self.params):
+            return self
+        more_bytes = 0 if fields["is_copied"] else (THREE_BYTES - PAIR_BYTES) * self.steps
+        return replace(self, kernel=THREE_KERNELS[self.kernel], scratch_bytes=self.scratch_bytes + more_bytes)
+
+
+def takes_three(params: Params) -> bool:
+    """Whether THREE_KERNELS take this convolution with packed filters, and any part of its columns."""
+    fields = numbers_of(params)
+    channels, words, across = fields["in_channels"], fields["row_words"], 2 * fields["stride_width"]
+    if fields["shift"] or fields["out_channels"] % 2:
+        return False
+    if fields["is_copied"]:
+        is_long = channels * (across + fields["kernel_width"]) >= 2 * WORD * words
+        return fields["is_copied"] == COPIED and is_long and words <= MAX_COPIED_WORDS
+    columns = (fields["out_width"] - 1) * fields["stride_width"] + fields["kernel_width"]
+    return channels % WORD == fields["pad_left"] == 0 and columns <= fields["in_width"]
 
 
 def pack(lowered: Lowered, filters: FilterForm = FilterForm.INT8) -> Lowered:
@@ -176,6 +208,7 @@ def _packed_form(form: RowForm, filters: FilterForm) -> RowForm:
     packed = _packed(form.params, filters)
     if packed is None:
         return form
+    packed = packed if form.params.c_type == PRODUCT else packed.for_rows
     in_place = (0,) if packed.is_pixel_by_pixel and form.reads[0].row_bytes >= form.row_bytes else ()
     kernel = VECTOR_KERNELS[filters] if form.params.c_type == PRODUCT else packed.kernel
     columns = None if form.columns is None else replace(form.columns, scratch_bytes=packed.column_bytes)
@@ -259,11 +292,12 @@ def _packed(params: Params, form: FilterForm) -> Packed | None:
         ),
         params.role,
     )
-    scratch_bytes = 16 * filters.shape[1] * row_words
+    steps = filters.shape[1] * row_words
+    scratch_bytes = PAIR_BYTES * steps
     if copied == NOT_COPIED:
-        return Packed(KERNELS[form], struct, scratch_bytes, 0)
+        return Packed(KERNELS[form], struct, scratch_bytes, 0, steps)
     column_bytes = numbers["kernel_height"] * numbers["in_channels"] * numbers["stride_width"]
-    return Packed(KERNELS[form], struct, scratch_bytes + _copied_bytes(numbers, copied), column_bytes)
+    return Packed(KERNELS[form], struct, scratch_bytes + _copied_bytes(numbers, copied), column_bytes, steps)
 
 
 def _copied(numbers: Mapping[str, int], is_padded: bool, form: FilterForm) -> int:

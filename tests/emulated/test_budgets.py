@@ -106,11 +106,11 @@ MAX_INSTRUCTIONS = {
     (KWS, M0PLUS): 72_000_000 // 4,
 }
 """On other cores. Source: TFLM there, with CMSIS-NN's kernels for MVE; a quarter of its reference kernels on M0+."""
-GROWTH_BY_ROWS = {(KWS, NO_WISH): 0.13, (KWS, FOR_SPEED): 0.13, (RESNET, FOR_SPEED): 0.43}
-"""Of instructions over those of whole ops, at the same MACs, where MOST_BY_ROWS isn't kept yet: rows of 5 pixels have
-one without a partner, and a cascade widens a depthwise convolution's rows three times, a whole image's once. In the
-least SRAM no tiles of resnet8 have room."""
-MOST_BY_ROWS = 0.1
+MOST_BY_ROWS = 0.05
+MOST_BY_ROWS_OF = {(KWS, FOR_SPEED): 0.1, (RESNET, FOR_SPEED): 0.43}
+"""Of instructions over those of whole ops, at the same MACs: a cascade widens a depthwise convolution's rows three
+times, a whole image's once. With --prefer speed that is a larger part, and in the least SRAM no tiles of resnet8 have
+room."""
 
 
 def load_budgets() -> tuple[str, Mapping[Row, Mapping[str, int]]]:
@@ -195,10 +195,8 @@ def test_costs_keep_to_bounds_and_budget(tmp_path: Path, row: Row) -> None:
     place = ", ".join(filter(None, (f"{name} on {board}, native", plan, prefer, "gcc")))
     problems, notes = compare(place, figures, budgets[row])
     print(*notes, sep="\n")
-    assert (
-        figures["instructions"]
-        <= (1 + GROWTH_BY_ROWS.get((name, prefer), MOST_BY_ROWS)) * budgets[name, board, WHOLE, prefer]["instructions"]
-    )
+    most = 1 + MOST_BY_ROWS_OF.get((name, prefer), MOST_BY_ROWS)
+    assert figures["instructions"] <= most * budgets[name, board, WHOLE, prefer]["instructions"]
     assert not problems, "\n".join([*problems, f"if that is meant, edit {BUDGETS.name} in the same commit"])
 
 

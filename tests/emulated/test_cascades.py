@@ -36,11 +36,11 @@ from sapmcu.vectors import load_vectors
 
 pytestmark = pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "tflite_micro")
 KWS, RESNET, PERSON = "mlperf_kws_ref_model", "mlperf_ic_resnet_quant", "tflm_person_detect"
-GROWTH = {KWS: 0.13, RESNET: 0.1, PERSON: 0.1}
-"""Of instructions over the plan of whole tensors: rows of an odd width, KWS's above all, have a pixel without a
-partner, and a row of a depthwise convolution is widened for each of the three rows that see it."""
-SHARE = {KWS: (0.95, 1.5), RESNET: (0.97, 1.1), PERSON: (0.95, 1.5)}
-"""What each op may take by rows, of what it takes whole."""
+GROWTH = 0.05
+"""Of instructions over the plan of whole tensors: a row of a depthwise convolution is widened for each of the three
+rows that see it."""
+SHARE = {KWS: (0.9, 1.35), RESNET: (0.97, 1.05), PERSON: (0.95, 1.45)}
+"""What each op may take by rows, of what it takes whole: narrow rows are computed three pixels at a time."""
 EXECUTOR_BYTES = 700
 SLACK_BYTES = 32
 """As in test_stack.py."""
@@ -165,11 +165,11 @@ def test_instructions_grow_by_little(tmp_path: Path, name: str) -> None:
     for run in (cascades, by_rows):
         total, by_op = run.measurement.instructions, run.measurement.instructions_by_op
         assert total is not None and by_op is not None
-        assert total <= whole.measurement.instructions * (1 + GROWTH[name])
+        assert total <= whole.measurement.instructions * (1 + GROWTH)
         assert sum(by_op) == total and len(by_op) == len(graph.ops)
         low, high = SHARE[name]
         for before, after in zip(whole.measurement.instructions_by_op, by_op, strict=True):
-            assert before * low - 100 <= after <= before * high + 20_000
+            assert before * low - 100 <= after <= before * high + 15_000, (name, before, after)
     code = {one.name: one.size_bytes for one in firmware.build.sizes.symbols}
     assert code["sapmcu_run_cascade"] <= EXECUTOR_BYTES
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,8 +24,8 @@ from sapmcu.ir.padding import VALID, output_size, same_padding
 from sapmcu.ir.twins import Twins
 from sapmcu.lower.graph import lower_ops
 from sapmcu.lower.narrow import GENERAL, NARROW
-from sapmcu.lower.packed_depthwise import COLUMN_BYTES, SMALL_COLUMNS
-from sapmcu.lower.packing import SMALL_BYTES, SMALL_KERNELS
+from sapmcu.lower.packed_depthwise import COLUMN_BYTES, ROW_KERNEL, SMALL_COLUMNS
+from sapmcu.lower.packing import SMALL_BYTES, SMALL_KERNELS, THREE_KERNELS, takes_three
 from sapmcu.reference import run_graph
 
 C_TYPES = {"int8_t": np.int8, "uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32, "uint32_t": np.uint32}
@@ -44,7 +44,13 @@ def packed_filters(draw: st.DrawFn, shape: tuple[int, ...], generator: np.random
 
 
 def scaled(
-    x: Tensor, filters: Array, axis: int, y_shape: tuple[int, ...], draw: st.DrawFn, generator: np.random.Generator
+    x: Tensor,
+    filters: Array,
+    axis: int,
+    y_shape: tuple[int, ...],
+    draw: st.DrawFn,
+    generator: np.random.Generator,
+    y_zero_points: st.SearchStrategy[int] = zero_points,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Filters, bias and y: scales so that a channel uses some of y's range, as in trained networks, or much more."""
     by_channel = np.moveaxis(filters, axis, 0).reshape(filters.shape[axis], -1).astype(np.int64)
@@ -54,7 +60,7 @@ def scaled(
         biases = np.sign(biases) * np.maximum(2**23 - reach - 1, 0)
     spread = draw(st.sampled_from([(0.3, 4.0), (0.01, 0.1), (4.0, 400.0)]))
     factors = 255 / reach * generator.uniform(*spread, len(reach))
-    zero_point = draw(st.one_of(st.just(-128), zero_points))
+    zero_point = draw(st.one_of(st.just(-128), y_zero_points))
     y = tensor("y", y_shape, "int8", 0.25, zero_point)
     quantization = Quantization(
         tuple(float(np.float32(one * y.scale / x.scale)) for one in factors), (0,) * len(reach), axis
@@ -86,6 +92,21 @@ def long_rows(draw: st.DrawFn) -> Graph:
     x = tensor("x", (1, *size, channels), "int8", 0.5, draw(zero_points))
     values = draw(packed_filters((2, *window, channels), generator))
     filters, bias, y = scaled(x, values, 0, (1, *out, 2), draw, generator)
+    op = ops.Conv2D(("x", "f", "b"), ("y",), (1, stride), padding, (1, 1), draw(clamps(y)))
+    return graph_of(op, x, filters, bias, y)
+
+
+@st.composite
+def short_rows(draw: st.DrawFn) -> Graph:
+    """Rows of few pixels: 1x1 of fours of channels, or larger windows whose rows are copied with their padding."""
+    width, count, stride = draw(st.integers(1, 11)), draw(st.integers(2, 5)), draw(st.integers(1, 2))
+    channels, kernel_size = draw(st.sampled_from([(4, (1, 1)), (20, (1, 1)), (36, (1, 1)), (1, (4, 4)), (3, (2, 3))]))
+    size = (kernel_size[0], width * stride)
+    padding = same_padding(size, kernel_size, (1, stride))
+    generator = draw(generators)
+    x = tensor("x", (1, *size, channels), "int8", 0.5, draw(zero_points))
+    values = draw(packed_filters((count, *kernel_size, channels), generator))
+    filters, bias, y = scaled(x, values, 0, (1, size[0], width, count), draw, generator, st.just(-128))
     op = ops.Conv2D(("x", "f", "b"), ("y",), (1, stride), padding, (1, 1), draw(clamps(y)))
     return graph_of(op, x, filters, bias, y)
 
@@ -138,7 +159,8 @@ def shallow_convolutions(draw: st.DrawFn) -> Graph:
 
 
 def packed_graphs() -> st.SearchStrategy[Graph]:
-    return st.one_of(packed_convolutions(), long_rows(), packed_products(), packed_depthwise(), shallow_convolutions())
+    spatial = packed_convolutions(), long_rows(), short_rows(), packed_depthwise(), shallow_convolutions()
+    return st.one_of(*spatial, packed_products())
 
 
 def lanes_graphs() -> st.SearchStrategy[Graph]:
@@ -172,23 +194,47 @@ def packed_form(graph: Graph, twins: Twins = Twins.DSP, filters: FilterForm = Fi
     return form if any(one in form.kernel.name for one in KERNELS) else None
 
 
-def run_packed(machine: Machine, graph: Graph, form: RowForm, value: Array, *, is_small: bool) -> Array:
-    """Row by row, each beside others. is_small: with the kernel's own scratch."""
+def run_packed(machine: Machine, graph: Graph, form: RowForm, value: Array) -> Array:
+    """Row by row, each beside others."""
     assert form.kernel is not None and form.params is not None
     (reads,) = form.reads
     fields = {name: _on_machine(one) for name, one in form.params.fields}
     x, y = (graph.tensors[name] for name in (*graph.inputs, *graph.outputs))
     images = value.reshape(1, reads.rows, 1, reads.row_bytes)
     row = tensor("row", (1, form.rows, 1, form.row_bytes))
-    kernel = form.kernel.name.replace("_row", "_small_row") if is_small else form.kernel.name
     geometry = (reads.window, reads.stride, reads.dilation, reads.before)
     zero_row = np.full(reads.row_bytes, x.zero_point, np.int8)
-    scratch_bytes = 0 if is_small else form.scratch_bytes
     got = run_images(
-        *(machine, "sapmcu_run_rows", kernel, Params(form.params.c_type, fields), images, row, geometry, zero_row),
-        scratch_bytes=scratch_bytes,
+        *(machine, "sapmcu_run_rows", form.kernel.name, Params(form.params.c_type, fields)),
+        *(images, row, geometry, zero_row),
+        scratch_bytes=form.scratch_bytes,
     )
     return got.reshape(y.shape)
+
+
+def run_over_rows(machine: Machine, graph: Graph, form: RowForm, value: Array) -> Array:
+    """Each row of y where the first one of x lies that its windows read."""
+    assert form.kernel is not None and form.params is not None
+    (reads,) = form.reads
+    machine.reset()
+    image = machine.allocate(b"M" * reads.before * reads.row_bytes + value.tobytes())
+    geometry = {
+        "in_rows": reads.rows,
+        "out_rows": form.rows,
+        "window": reads.window,
+        "stride": reads.stride,
+        "dilation": reads.dilation,
+        "pad_top": reads.before,
+        "in_row_bytes": reads.row_bytes,
+        "out_row_bytes": form.row_bytes,
+        "zero_row": np.full(reads.row_bytes, graph.tensors["x"].zero_point, np.int8),
+    }
+    params = Params(form.params.c_type, {name: _on_machine(one) for name, one in form.params.fields})
+    structs = place(machine, Params("sapmcu_rows", geometry)), place(machine, params)
+    x = image + reads.before * reads.row_bytes
+    machine.call("sapmcu_run_rows", structs[0], machine.function(form.kernel.name), structs[1], x, image, 0)
+    y = graph.tensors[graph.outputs[0]]
+    return np.frombuffer(machine.read(image, y.size_bytes), np.int8).reshape(y.shape)
 
 
 def packed_image(graph: Graph) -> tuple[native.Call, bool] | None:
@@ -239,18 +285,25 @@ def assert_packed_equals_reference(
             np.testing.assert_array_equal(got, expected, err_msg=f"{graph.ops[0]} {room}")
     for values in inputs if form else ():
         expected = run_graph(graph, values)[graph.outputs[0]]
-        for is_small in (
-            (False, True) if form.kernel in SMALL_KERNELS and 0 < form.scratch_bytes <= SMALL_BYTES else (False,)
-        ):
-            got = run_packed(machine, graph, form, values[0], is_small=is_small)
-            np.testing.assert_array_equal(got, expected, err_msg=str(graph.ops[0]))
-        for narrow in narrow_forms(form):
-            got = run_packed(machine, graph, narrow, values[0], is_small=False)
-            np.testing.assert_array_equal(got, expected, err_msg=f"{graph.ops[0]} {narrow.kernel}")
+        for one in forms_of(form):
+            got = run_packed(machine, graph, one, values[0])
+            np.testing.assert_array_equal(got, expected, err_msg=f"{graph.ops[0]} {one.kernel}")
+        is_depthwise = form.kernel == ROW_KERNEL and form.reads[0].stride == form.reads[0].dilation == 1
+        if is_depthwise and form.in_place and form.row_bytes == form.reads[0].row_bytes:
+            got = run_over_rows(machine, graph, form, values[0])
+            np.testing.assert_array_equal(got, expected, err_msg=f"{graph.ops[0]} over x")
 
 
-def narrow_forms(form: RowForm) -> list[RowForm]:
-    """The same by the kernels of less code that take it."""
-    if form.kernel != GENERAL or form.params is None:
-        return []
-    return [replace(form, kernel=replace(GENERAL, name=name)) for name, suits in NARROW.items() if suits(form.params)]
+def forms_of(form: RowForm) -> Iterator[RowForm]:
+    """The same by the other kernels that there are: with scratch on the stack, for parts of rows, and of less code."""
+    yield form
+    assert form.kernel is not None and form.params is not None
+    if form.kernel in SMALL_KERNELS and 0 < form.scratch_bytes <= SMALL_BYTES:
+        yield replace(form, kernel=SMALL_KERNELS[form.kernel], scratch_bytes=0)
+    if form.kernel in THREE_KERNELS and takes_three(form.params):
+        is_copied = dict(form.params.fields)["is_copied"]
+        scratch_bytes = form.scratch_bytes if is_copied else form.scratch_bytes * 3 // 2
+        yield replace(form, kernel=THREE_KERNELS[form.kernel], scratch_bytes=scratch_bytes)
+    for name, suits in NARROW.items():
+        if form.kernel == GENERAL and suits(form.params):
+            yield replace(form, kernel=replace(GENERAL, name=name))

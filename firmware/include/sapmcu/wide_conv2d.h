@@ -16,6 +16,9 @@ extern "C" {
  * 0, 256 * bias 1; then factors and offsets as there. */
 sapmcu_row_fn sapmcu_wide_conv2d_row_s8;
 
+/* The same of what sapmcu_packed_conv2d_three_row_s8 takes, with scratch as there. */
+sapmcu_row_fn sapmcu_wide_conv2d_three_row_s8;
+
 /* The same without scratch. */
 sapmcu_row_fn sapmcu_wide_conv2d_small_row_s8;
 

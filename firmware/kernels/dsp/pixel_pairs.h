@@ -2,8 +2,8 @@
 #ifndef SAPMCU_PIXEL_PAIRS_H
 #define SAPMCU_PIXEL_PAIRS_H
 
-/* The windows of two pixels are widened once, then multiplied by all filters: what kernels share whose
- * filters have 8 and 16 bits. */
+/* The windows of two or three pixels are widened once, then multiplied by all filters: what kernels share
+ * whose filters have 8 and 16 bits. */
 
 #include "sapmcu/packed_conv2d.h"
 
@@ -22,6 +22,16 @@ static void widen_inside(int32_t *to, const int8_t *const *rows, const int8_t *c
     } while (rows != end);
 }
 
+/* Of three pixels, the last of a row, each so many bytes behind the one before. Their windows take the place
+ * of copied rows, too, which begin behind windows of two pixels; only of rows that are read by then, for a
+ * row's copy has at least a third of the bytes that its part of the windows takes. */
+static inline void widen_three_inside(int32_t *to, const int8_t *const *rows, const int8_t *const *end,
+                                      uint32_t row_words, int32_t first, int32_t apart_bytes) {
+    do {
+        to = sapmcu_widen_three(to, *rows++ + first, apart_bytes, row_words);
+    } while (rows != end);
+}
+
 static __attribute__((noinline)) int8_t *fill(int8_t *to, int8_t value, uint32_t count) {
     for (; count > 0; count--) {
         *to++ = value;
@@ -30,13 +40,15 @@ static __attribute__((noinline)) int8_t *fill(int8_t *to, int8_t value, uint32_t
     return to;
 }
 
-/* Copies of rows with so many columns, the padding among them, so that no window is at an edge. */
+/* Copies of rows with so many columns, the padding among them, so that no window is at an edge; then pointers
+ * to them. */
 static __attribute__((noinline)) SAPMCU_SMALL const int8_t *const *
 pad_rows(const sapmcu_packed_conv2d_s8_params *p, const int8_t *const *rows, uint32_t columns, void *to) {
     const uint32_t channels = p->in_channels, before = p->pad_left;
     const uint32_t inside = columns - before < p->in_width ? columns - before : p->in_width;
-    const int8_t **const padded = to;
-    int8_t *copy = (int8_t *)(padded + p->kernel_height);
+    int8_t *copy = to;
+    const int8_t **const padded =
+        (const int8_t **)(void *)(copy + ((p->kernel_height * columns * channels + 3U) & ~3U));
     for (uint32_t ky = 0; ky < p->kernel_height; ky++) {
         const int8_t *x = rows[ky];
         padded[ky] = copy;
@@ -99,7 +111,6 @@ static inline __attribute__((always_inline)) void sapmcu_convolve_row(const sapm
     int32_t column = has_one_row ? 0 : -(int32_t)p->pad_left, in_width = p->in_width;
     sapmcu_packed_products state;
     state.x = scratch;
-    state.x_end = state.x + 4 * steps;
     state.shift = p->shift;
     state.filter = p->filter;
     const int8_t *merged; /* the one row of which windows are runs */
@@ -121,29 +132,40 @@ static inline __attribute__((always_inline)) void sapmcu_convolve_row(const sapm
         }
     }
     const int32_t last = in_width * column_bytes - 4 * p->row_words;
-    uint32_t pixels = 2 - p->out_width % 2; /* the first of an odd number has no partner */
+    /* of an odd number the first has no partner; or the last three are a group, and one alone is a pair */
+    const uint32_t has_three = core->odd_pixels == 3;
+    const int32_t step = has_three && p->out_width == 1 ? 0 : p->stride_width;
+    uint32_t pixels = has_three ? 2 + (p->out_width == 3) : 2 - p->out_width % 2;
+    state.x_end = state.x + (pixels == 3 ? 6 : 4) * steps;
     state.skipped_bytes = sapmcu_skipped_bytes(core, steps, pixels);
     for (const int8_t *const end = y + p->out_width * channels; y < end;) {
-        const int32_t second = pixels == 2 ? column + p->stride_width : column;
-        if (!core->widen_edge || (column >= 0 && second * column_bytes <= last)) {
+        const int32_t second = pixels == 1 ? column : column + step;
+        if (pixels == 3) {
+            widen_three_inside(scratch, rows, rows + height, p->row_words, column * column_bytes,
+                               step * column_bytes);
+        } else if (!core->widen_edge || (column >= 0 && second * column_bytes <= last)) {
             widen_inside(scratch, rows, rows + height, p->row_words, column * column_bytes,
                          second * column_bytes);
         } else {
             core->widen_edge(p, scratch, rows, column, second);
         }
         state.y[0] = y;
-        state.y[1] = y + channels;
+        state.y[1] = has_three && step == 0 ? y : y + channels;
         state.y_end = y + channels;
         if (!(core->kind & SAPMCU_ONLY_EVEN) && channels % 2) {
-            compute_odd(p, &state, core->step_words, pixels == 2 ? core->pair : core->single);
+            compute_odd(p, &state, core->step_words, pixels == 2 ? core->pair : core->odd);
         } else if (pixels == 2) {
             core->pair(&state);
         } else {
-            core->single(&state);
+            core->odd(&state);
         }
         y += pixels * channels;
-        column = second + p->stride_width;
-        if (pixels == 1) {
+        column = second + step;
+        if (has_three && end - y == (int32_t)(3 * channels)) {
+            pixels = 3;
+            state.x_end = state.x + 6 * steps;
+            state.skipped_bytes = sapmcu_skipped_bytes(core, steps, 3);
+        } else if (pixels == 1) {
             pixels = 2;
             state.skipped_bytes = sapmcu_skipped_bytes(core, steps, 2);
         }

@@ -42,12 +42,12 @@ sapmcu_multiply_vector(const sapmcu_products_core *core, const sapmcu_packed_con
     state.y[0] = y;
     if (channels % 2) { /* the first two, then all but the first */
         state.y_end = y + 2;
-        core->single(&state);
+        core->odd(&state);
         state.y[0] = y + 1;
         state.filter += 6 + core->step_words * p->row_words + (p->shift ? 2 : 0);
     }
     state.y_end = y + channels;
-    core->single(&state);
+    core->odd(&state);
 }
 
 #endif

@@ -40,10 +40,41 @@ sapmcu_compute_wide(__attribute__((unused)) const sapmcu_packed_products *state)
             "ldr    pc, [sp, #28]        \n" SAPMCU_FINISH_PAIR);
 }
 
+/* Half a step of three pixels; r4-r6: sums of channel 0; r7-r9: of channel 1. ADDEND_02..11: sums of
+ * the third and second pixel, or the biases, r4 and r7. */
+#define SAPMCU_WIDE_HALF(ADDEND_02, ADDEND_01, ADDEND_12, ADDEND_11)                                         \
+    "ldm    lr!, {r0-r2}          \n"                                                                        \
+    "ldrd   r10, r11, [r12], #8   \n"                                                                        \
+    "smlad  r6, r2, r10, " ADDEND_02 "\n"                                                                    \
+    "smlad  r5, r1, r10, " ADDEND_01 "\n"                                                                    \
+    "smlad  r4, r0, r10, r4       \n"                                                                        \
+    "smlad  r9, r2, r11, " ADDEND_12 "\n"                                                                    \
+    "smlad  r8, r1, r11, " ADDEND_11 "\n"                                                                    \
+    "smlad  r7, r0, r11, r7       \n"
+#define SAPMCU_WIDE_OTHER_HALF SAPMCU_WIDE_HALF("r6", "r5", "r9", "r8")
+
+/* Three pixels. Takes 60 bytes of stack. sp: y, y of pixel 1, y_end, x_end, x, the second step; r3: x_end. */
+SAPMCU_PACKED_ASSEMBLY __attribute__((unused)) static void
+sapmcu_compute_wide_three(__attribute__((unused)) const sapmcu_packed_products *state) {
+    __asm__(SAPMCU_BEGIN_THREE
+            "mov    r3, r4               \n"
+            "1:                          \n"
+            "ldrd   r4, r7, [r12, #16]   \n" /* biases, behind the filters of the first step */
+            SAPMCU_WIDE_HALF("r4", "r4", "r7", "r7") SAPMCU_WIDE_OTHER_HALF
+            "add    r12, r12, #8         \n"
+            "ldr    pc, [sp, #20]        \n"
+            ".p2align 2                  \n"
+            "2:                          \n"
+            ".rept 8                     \n" SAPMCU_WIDE_OTHER_HALF ".endr                       \n"
+            "cmp    lr, r3               \n"
+            "bne    2b                   \n" SAPMCU_FINISH_THREE);
+}
+
 /* The first pixel alone. Takes 52 bytes of stack. */
 void sapmcu_compute_wide_single(const sapmcu_packed_products *state);
 
-/* What sapmcu_products_core says of both. */
-#define SAPMCU_WIDE_STEPS 16, 40, 24, 1, 4
+/* What sapmcu_products_core says of two pixels and of one, of two and of three. */
+#define SAPMCU_WIDE_STEPS          1, 16, 40, 24, 1, 4
+#define SAPMCU_WIDE_STEPS_OF_THREE 3, 16, 40, 64, 1, 4
 
 #endif
