@@ -13,7 +13,7 @@ from single_op import assert_equals_tflm, constant, graph_of, tensor
 from sapmcu.ir.check import graph_violations
 from sapmcu.ir.graph import Array, DType, Graph, Op, Tensor
 
-REPEATABLE = settings(derandomize=True, deadline=None, max_examples=100)
+REPEATABLE = settings(max_examples=100)
 """The same examples on every run; a request to TFLM's process takes some milliseconds."""
 
 SMALL = ("int8", "int16", "float32")

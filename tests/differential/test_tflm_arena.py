@@ -152,13 +152,13 @@ def nets(draw: st.DrawFn) -> Graph:
     )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(nets())
 def test_arena_of_a_random_net(graph: Graph) -> None:
     assert_predicted(graph)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 @given(nets())
 def test_required_arena_of_a_random_net(graph: Graph) -> None:
     assert_required(graph)

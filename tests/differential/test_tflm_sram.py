@@ -69,7 +69,7 @@ def test_lead_is_the_least_at_which_the_reference_kernels_are_right(what: str, s
     assert at(lead - 1) != expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(nets_of_rows())
 def test_overlapping_layout_of_a_random_net_changes_no_output(graph: Graph) -> None:
     for kernels in Kernels:
@@ -80,7 +80,7 @@ def test_overlapping_layout_of_a_random_net_changes_no_output(graph: Graph) -> N
         assert outputs_of(planned) == outputs_of(graph)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(nets_of_rows(), st.data())
 def test_bands_of_a_random_net_change_no_output(graph: Graph, data: st.DataObject) -> None:
     regions = [
@@ -106,7 +106,7 @@ def test_bands_of_a_random_net_change_no_output(graph: Graph, data: st.DataObjec
     assert outputs_of(planned) == outputs_of(graph)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(nets_of_rows())
 def test_plans_of_a_random_net_are_never_worse_and_use_what_is_predicted(graph: Graph) -> None:
     plans = plan_sram(graph, REFERENCE, MAX_EXTRA_MACS)

@@ -189,7 +189,7 @@ def test_results_lie_over_operands_as_far_as_the_kernels_allow(tmp_path: Path, l
     assert run.outputs_equal is True and run.arena_bytes == arena.used_bytes
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(graphs=st.lists(nets_of_rows(), min_size=10, max_size=10))
 def test_random_nets_in_bands_and_in_place_run_the_same(
     tmp_path: Path, library: tuple[Board, Kernels], graphs: list[Graph]

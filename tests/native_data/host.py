@@ -60,9 +60,7 @@ def examples(strategy: st.SearchStrategy[Graph], count: int) -> list[Graph]:
 
     @settings(
         max_examples=count,
-        derandomize=True,
         database=None,
-        deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -139,7 +139,7 @@ def mutants(draw: st.DrawFn) -> Graph:
     return graph
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(mutants())
 def test_a_graph_without_violation_is_computed(graph: Graph) -> None:
     if list(graph_violations(graph)):

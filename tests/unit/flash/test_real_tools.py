@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sapmcu.boards.board import load_board
@@ -61,7 +61,6 @@ def test_pyocd_lists_its_probes_as_we_read_them() -> None:
 
 
 @pytest.mark.needs("pyocd")
-@settings(deadline=None)  # the first one imports pyocd
 @given(st.text(st.characters(exclude_characters='"\\', codec="ascii", categories=["L", "N", "Zs", "P"]), min_size=1))
 def test_pyocd_takes_a_path_in_quotes_as_one_word(name: str) -> None:
     from pyocd.utility.cmdline import split_command_line

@@ -54,7 +54,7 @@ def test_the_checker_refuses_a_tensor_beyond_its_memory(graph: Graph) -> None:
         verify_plan(graph, program.steps, broken)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(networks())
 def test_any_network_has_such_a_plan(network: Graph) -> None:
     """The checker runs on each."""

@@ -22,7 +22,7 @@ def buffers(draw: st.DrawFn) -> tuple[Buffer, ...]:
 
 
 @given(buffers())
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_a_plan_is_sound_and_no_worse_than_first_fit_by_size(these: tuple[Buffer, ...]) -> None:
     plan = plan_offsets(these)
     verify_offsets(these, plan.offset_bytes)
@@ -32,7 +32,7 @@ def test_a_plan_is_sound_and_no_worse_than_first_fit_by_size(these: tuple[Buffer
 
 
 @given(buffers(), st.randoms(use_true_random=False))
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_size_does_not_depend_on_input_order(these: tuple[Buffer, ...], random: object) -> None:
     shuffled = list(these)
     random.shuffle(shuffled)  # type: ignore[attr-defined]

@@ -223,7 +223,7 @@ def test_the_checker_finds_a_step_that_is_left_out() -> None:
         )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(networks())
 def test_random_networks_have_plans_that_are_no_worse_than_whole_ops(graph: Graph) -> None:
     steps = lower_graph(graph).steps
@@ -236,7 +236,7 @@ def test_random_networks_have_plans_that_are_no_worse_than_whole_ops(graph: Grap
     assert given.bound_bytes <= given.arena_bytes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(networks())
 def test_a_row_depends_on_the_rows_that_its_form_names_alone(graph: Graph) -> None:
     for step in lower_graph(graph).steps:
@@ -374,7 +374,7 @@ def test_an_input_in_ram_is_read_in_strips_without_extra_macs() -> None:
     assert any("left by strip" in name for name in plan.stores)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(networks(), st.booleans(), st.booleans())
 def test_peaks_of_strips_are_known_before_they_are_planned(graph: Graph, keeps: bool, by_rows: bool) -> None:
     steps = lower_graph(graph).steps
@@ -431,7 +431,7 @@ def test_of_plans_within_a_limit_the_one_that_computes_least_is_taken() -> None:
     assert plan_with(graph, 0.5, 1).arena_bytes == least.arena_bytes
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(networks())
 def test_random_networks_with_extra_macs_keep_to_their_limit(graph: Graph) -> None:
     for by_rows in (False, True):

@@ -23,7 +23,7 @@ from sapmcu.reference.gemmlowp import (
     rounding_half_sum,
 )
 
-FIXED = settings(derandomize=True, deadline=None, max_examples=300)
+FIXED = settings(max_examples=300)
 GENERATOR = np.random.default_rng(5)
 
 

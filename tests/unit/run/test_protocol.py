@@ -217,9 +217,7 @@ def damaged_frames() -> st.SearchStrategy[bytes]:
 
 
 @needs_gcc
-@settings(
-    derandomize=True, max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(garbage=damaged_frames())
 def test_garbage_gets_one_error_a_frame_and_the_device_goes_on(stream: ProcessStream, garbage: bytes) -> None:
     frames = [frame for frame in garbage.split(bytes([END])) if frame not in (b"", bytes([ESC]))]
