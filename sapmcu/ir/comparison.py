@@ -15,9 +15,10 @@ class ResultRow:
     that are right, or, where `measure` says so, a detector's mean average precision (sapmcu.ir.measure).
 
     tflm_sram_bytes: TFLM's arena, CMSIS-NN kernels. native_sram_bytes: the native engine's op after op,
-    native_rows_sram_bytes by rows at the same MACs; None where it can't run the network (native_refusal), the latter
-    also in rows of older versions. flash_bytes: model_bytes and TFLM's code, an estimate. agreement: share of the test
-    pictures that float and int8 put in the same class, None of a detector. seconds: of training.
+    native_rows_sram_bytes by rows at the same MACs, native_input_rows_sram_bytes with the input delivered by rows, too;
+    None where it can't run the network (native_refusal), the latter two also in rows of older versions. flash_bytes:
+    model_bytes and TFLM's code, an estimate. agreement: share of the test pictures that float and int8 put in the same
+    class, None of a detector. seconds: of training.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ResultRow:
     seconds: float
     measure: str = ACCURACY
     native_rows_sram_bytes: int | None = None
+    native_input_rows_sram_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class Summary:
     tflm_sram_bytes: int
     native_sram_bytes: int | None
     native_rows_sram_bytes: int | None
+    native_input_rows_sram_bytes: int | None
     flash_bytes: int
     validation_accuracy: Spread
     float_test_accuracy: Spread
@@ -65,6 +66,7 @@ def _summary(rows: Sequence[ResultRow]) -> Summary:
         tflm_sram_bytes=max(row.tflm_sram_bytes for row in rows),
         native_sram_bytes=_largest([row.native_sram_bytes for row in rows]),
         native_rows_sram_bytes=_largest([row.native_rows_sram_bytes for row in rows]),
+        native_input_rows_sram_bytes=_largest([row.native_input_rows_sram_bytes for row in rows]),
         flash_bytes=max(row.flash_bytes for row in rows),
         validation_accuracy=_spread([row.validation_accuracy for row in rows]),
         float_test_accuracy=_spread([row.float_test_accuracy for row in rows]),
@@ -116,6 +118,7 @@ COLUMNS: Sequence[tuple[str, Callable[[Summary], str]]] = (
     ("TFLM SRAM", lambda one: f"{one.tflm_sram_bytes:,}"),
     ("native SRAM", lambda one: _bytes(one.native_sram_bytes)),
     ("by rows", lambda one: _bytes(one.native_rows_sram_bytes)),
+    ("input by rows", lambda one: _bytes(one.native_input_rows_sram_bytes)),
     ("flash", lambda one: f"{one.flash_bytes:,}"),
     ("MACs", lambda one: f"{one.macs:,}"),
     ("parameters", lambda one: f"{one.parameters:,}"),

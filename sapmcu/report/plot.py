@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plot of a grid: test accuracy, or mAP, against peak SRAM, on TFLM and on the native engine by rows."""
+"""The plot of a grid: test accuracy, or mAP, against peak SRAM, on TFLM and on the native engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from sapmcu.report.comparison import Summary, measure_title
 
 FORMATS = ("png", "svg")
 MARKERS = "os^DvP*X"
-PANELS: Mapping[str, str] = {"tflm_sram_bytes": "TFLM (CMSIS-NN)", "native_rows_sram_bytes": "native engine, by rows"}
+PANELS: Mapping[str, str] = {
+    "tflm_sram_bytes": "TFLM (CMSIS-NN)",
+    "native_rows_sram_bytes": "native engine, by rows",
+    "native_input_rows_sram_bytes": "native engine, input by rows",
+}
 
 
 def plot_comparison(summaries: Sequence[Summary], title: str) -> dict[str, bytes]:
@@ -39,7 +43,7 @@ def _figure(summaries: Sequence[Summary], title: str) -> Any:
     """Without pyplot, which would look for a screen."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.5), layout="constrained")
+    figure = Figure(figsize=(12, 4.5), layout="constrained")
     figure.suptitle(title)
     axes = figure.subplots(1, len(PANELS), sharey=True)
     poolings = list(dict.fromkeys(one.pooling for one in summaries))

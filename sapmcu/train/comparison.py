@@ -34,7 +34,7 @@ from sapmcu.train.recipe import Recipe
 from sapmcu.train.training import MODEL, finished_card, load_model, make_directory, train
 
 RUNS, ROW = "runs", "row.json"
-RENEWED = "native_rows_sram_bytes"
+RENEWED = "native_input_rows_sram_bytes"
 """The figure that rows of older versions lack."""
 
 
@@ -123,6 +123,7 @@ def renew_row(directory: Path, progress: Progress) -> None:
         row,
         native_sram_bytes=native.arena_bytes,
         native_rows_sram_bytes=native.rows_arena_bytes,
+        native_input_rows_sram_bytes=native.input_rows_arena_bytes,
         native_refusal=native.refusal,
     )
     write_row(directory, renewed)

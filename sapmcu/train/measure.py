@@ -42,6 +42,7 @@ class Int8Facts:
     tflm_sram_bytes: int
     native_sram_bytes: int | None
     native_rows_sram_bytes: int | None
+    native_input_rows_sram_bytes: int | None
     native_refusal: str
     model_bytes: int
     flash_bytes: int
@@ -76,6 +77,7 @@ def measure_int8(out: Path, splits: Splits, float_result: FloatResult, seed: int
         tflm_sram_bytes=memory.tflm.required_bytes,
         native_sram_bytes=native.arena_bytes,
         native_rows_sram_bytes=native.rows_arena_bytes,
+        native_input_rows_sram_bytes=native.input_rows_arena_bytes,
         native_refusal=native.refusal,
         model_bytes=memory.model_bytes,
         flash_bytes=memory.flash_bytes,
@@ -96,11 +98,12 @@ def int8_graph(path: Path, samples: Samples, progress: Progress) -> Graph:
 
 @dataclass(frozen=True)
 class NativeSram:
-    """The native engine's arena, input and output included: op after op, and by rows; None and the reason where it
-    can't run the network."""
+    """The native engine's arena: op after op, by rows, and with the input, which the first two include, by rows as
+    well; None and the reason where it can't run the network."""
 
     arena_bytes: int | None
     rows_arena_bytes: int | None
+    input_rows_arena_bytes: int | None
     refusal: str = ""
 
 
@@ -110,9 +113,11 @@ def native_sram(graph: Graph) -> NativeSram:
     try:
         whole = lower_graph(native, twins=Twins.DSP)
     except UserError as error:
-        return NativeSram(None, None, error.message)
-    by_rows = plan_cascades(native, whole.steps, CascadeOptions())
-    return NativeSram(whole.plan.arena_bytes, by_rows.arena_bytes)
+        return NativeSram(None, None, None, error.message)
+    in_ram, by_rows = (
+        plan_cascades(native, whole.steps, CascadeOptions(by_rows=by_rows)).arena_bytes for by_rows in (False, True)
+    )
+    return NativeSram(whole.plan.arena_bytes, in_ram, by_rows)
 
 
 def measure_native_sram(out: Path, progress: Progress) -> NativeSram:
