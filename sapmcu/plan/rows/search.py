@@ -251,4 +251,4 @@ class Search:
                     part = replace(segment, first=len(items) + before, end=len(items) + end, strips=1, kept_bytes=0)
                     segments.append(replace(part, is_next_strip=number > 0 or before > 0))
                 items += strip
-        return Choice(tuple(items), tuple(segments), max(map(self.peak, path)))
+        return Choice(tuple(items), tuple(segments), max(map(self.peak, path), default=0))
