@@ -79,6 +79,7 @@ def _detector_recipe(path: Path) -> None:
 FILES: Mapping[str, Callable[[Path], None]] = {
     "model.h5": _dscnn,
     "model.keras": _keras,
+    "mobilenet_v2.keras": _keras,
     "model.tflite": lambda path: Path(shutil.copyfile(reference_model("mlperf_kws_ref_model.tflite"), path)).touch(),
     "samples.npz": _samples,
     "recipe.toml": _recipe,
