@@ -85,7 +85,7 @@ def _legend(figure: Any, poolings: Sequence[str], places: Sequence[str]) -> None
         Line2D([], [], color=_color(n), marker="s", linestyle="none", label=one) for n, one in enumerate(poolings)
     ]
     handles += [
-        Line2D([], [], color="grey", marker=MARKERS[n % len(MARKERS)], linestyle="none", label=one)
+        Line2D([], [], color="black", marker=MARKERS[n % len(MARKERS)], linestyle="none", label=one)
         for n, one in enumerate(places)
         if one
     ]
