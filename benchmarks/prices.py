@@ -282,7 +282,11 @@ def measure_forms(cases: Sequence[Case], board_name: str) -> Iterator[tuple[str,
             yield from ((kernel, sample) for kernel, sample in found if kernel.startswith(kernels))
 
 
-LARGER = {FilterForm.INT16: "sapmcu_wide_", FilterForm.WINOGRAD: "sapmcu_winograd_"}
+LARGER = {
+    FilterForm.INT16: "sapmcu_wide_",
+    FilterForm.WINOGRAD_ROW: "sapmcu_winograd_conv2d_row_",
+    FilterForm.WINOGRAD: "sapmcu_winograd_conv2d_rows_",
+}
 """Forms of filters that `convert --prefer speed` chooses from, and the begin of their kernels' names."""
 
 

@@ -88,6 +88,7 @@ def _ways(graph: Graph, board: Board) -> list[list[_Way]]:
     return found
 
 
-def without_tiles(filters: Sequence[FilterForm]) -> tuple[FilterForm, ...]:
-    """The same, but for the form that needs more scratch."""
-    return tuple(FilterForm.INT16 if one is FilterForm.WINOGRAD else one for one in filters)
+def stages(filters: Sequence[FilterForm]) -> Iterator[tuple[FilterForm, ...]]:
+    """From the smallest forms to these: each needs more memory for scratch and line buffers than the one before."""
+    for largest in FilterForm:
+        yield tuple(one.at_most(largest) for one in filters)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sapmcu.errors import UserError
-from sapmcu.filter_choice import without_tiles
+from sapmcu.filter_choice import stages
 from sapmcu.ir.cascade import Cascade
 from sapmcu.ir.conversion import NativeArena
 from sapmcu.ir.cost import graph_macs, op_macs
@@ -65,14 +65,15 @@ def plan_native(graph: Graph, wish: NativeWish) -> tuple[NativeProgram | None, s
 def _plan_forms(graph: Graph, wish: NativeWish) -> NativeProgram:
     """With as many of the forms of filters that were chosen for speed as have room. Raises: UserError."""
     is_least = wish.optimize is Optimize.SRAM
-    plain = without_tiles(wish.filters)
-    start = (FilterForm.INT8,) * len(plain) if is_least else plain
-    program = _plan(graph, replace(wish, filters=start))
+    smallest, plain, *larger = stages(wish.filters)
+    before = smallest if is_least else plain
+    program = _plan(graph, replace(wish, filters=before))
     room = _Room(graph, wish, program.plan.arena_bytes if is_least else max(wish.room_bytes, program.plan.arena_bytes))
-    for before, forms in ((start, plain), (plain, wish.filters)):
+    for forms in (plain, *larger):
         changed = [op for op, form in enumerate(forms) if form is not before[op]]
         changed.sort(key=lambda op: -op_macs(graph, graph.ops[op]))
         program = room.with_forms(program, {op: forms[op] for op in changed})
+        before = forms
     return program
 
 

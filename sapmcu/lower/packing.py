@@ -359,7 +359,7 @@ def pack_filters(filters: Array, bias: Array, sequence: Sequence) -> Array | Non
     words = both.reshape(len(pairs), -1).astype("<i2").view("<i4").astype(np.int64)
     start = bias[pairs]
     start = np.stack([start[:, 0], wrap_int32((start[:, 1] << SUM_BITS) + start[:, 0])], 1)
-    stream: Array = np.concatenate([start, words, *pair_factors(sequence, pairs)], 1).ravel()
+    stream: Array = np.concatenate([start, words, *group_factors(sequence, pairs)], 1).ravel()
     return stream
 
 
@@ -368,7 +368,7 @@ def widen_filters(filters: Array, bias: Array, sequence: Sequence) -> Array:
     fours, pairs = lane_fours(filters << SUM_BITS), channel_pairs(len(filters))
     lanes = fours[pairs].reshape(len(pairs), 2, -1, 2, 2).transpose(0, 2, 3, 1, 4)  # [pairs, fours, half, channel, 2]
     words = lanes.reshape(len(pairs), -1).astype("<i2").view("<i4").astype(np.int64)
-    parts = words[:, :4], bias[pairs] << SUM_BITS, words[:, 4:], *pair_factors(sequence, pairs)
+    parts = words[:, :4], bias[pairs] << SUM_BITS, words[:, 4:], *group_factors(sequence, pairs)
     stream: Array = np.concatenate(parts, 1).ravel()
     return stream
 
@@ -380,8 +380,8 @@ def lane_fours(filters: Array) -> Array:
     return fours
 
 
-def pair_factors(sequence: Sequence, pairs: Array) -> tuple[Array, Array]:
-    """What requantizes two channels, [pairs, 4] and [pairs, 0 or 2]."""
-    factors = np.stack([sequence.factor[pairs], sequence.offset[pairs]], 2).reshape(len(pairs), 4)
-    negative = np.zeros((len(pairs), 0), np.int64) if sequence.negative is None else sequence.negative[pairs]
+def group_factors(sequence: Sequence, groups: Array) -> tuple[Array, Array]:
+    """What requantizes channels that lie together: [groups, 2 * n], [groups, 0 or n]. groups: theirs, [groups, n]."""
+    factors = np.stack([sequence.factor[groups], sequence.offset[groups]], 2).reshape(len(groups), -1)
+    negative = np.zeros((len(groups), 0), np.int64) if sequence.negative is None else sequence.negative[groups]
     return factors, negative

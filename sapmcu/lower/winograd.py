@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Convolutions with 3x3 windows by F(2x2, 3x3), in integers; and which form of filters an op gets of those that exist.
+"""Convolutions with 3x3 windows by Winograd's tiles, in integers; and which form of filters an op gets.
 
-sapmcu/winograd_conv2d.h has the matrices, in which the filters' is twice the usual one, so that all numbers are
-integers. Sums are four times what a convolution gives, and filters are raised by 2^4 or more: 1152 · 2^4 < 2^15. Planes
-may wrap, since results are their sums modulo 2^32; so all that has to be proved is that the results themselves have a
+F(2, 3) along a row of the result, or F(2x2, 3x3) for two rows at a time. sapmcu/winograd_conv2d.h has the matrices, in
+which the filters' is twice the usual one, so that all numbers are integers. Sums are two or four times what a
+convolution gives, and filters are raised by the rest of 2^6 to 2^8: 384 · 2^5 and 1152 · 2^4 are below 2^15. Planes may
+wrap, since results are their sums modulo 2^32; so all that has to be proved is that the results themselves have a
 place, as for other kernels. Numbers of x are within 510 when they are transformed, so lanes of 16 bits hold them.
 
 Source: A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural Networks, 2015, section 4.1.
@@ -12,7 +13,7 @@ Source: A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural Networks, 20
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,92 +22,129 @@ from sapmcu.ir.filters import FilterForm
 from sapmcu.ir.graph import Array
 from sapmcu.ir.native import Call, FunctionRef, Lowered, Params, Scratch, Value
 from sapmcu.lower.packed_params import channels_of, filter_stream, numbers_of, values_of, with_plain_constants
-from sapmcu.lower.packing import CONVOLUTION, channel_pairs, lane_fours, pack, pair_factors
+from sapmcu.lower.packing import CONVOLUTION, group_factors, lane_fours, pack
 from sapmcu.lower.requantization import Channels, Sequence, find_sequence
 
 HEADER = "sapmcu/winograd_conv2d.h"
-KERNEL = FunctionRef("sapmcu_winograd_conv2d_rows_s8", HEADER)
 STRUCT = "sapmcu_winograd_conv2d_s8_params"
 SUM_BITS = (8, 7, 6)
-"""By how many bits sums may be raised: four times what a convolution gives, by filters that are raised by the rest."""
+"""By how many bits sums may be raised: by those of the tiles, and by filters that are raised by the rest."""
 MAX_CHANNELS = 64
-SCRATCH_BYTES = 64
-"""For each channel of x."""
-TILE_ROWS, WINDOW_ROWS = 2, 4
-"""Rows of y that are computed together, and those of x that they read."""
 MIN_WIDTH = 4
 ORDER = (1, 2, 0, 3)
-"""Of the rows and columns of a transformed tile."""
+"""Of the columns of a transformed tile, and of its rows where they are transformed, too."""
 G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """rows, channels: of y, computed together. multiple: of what number channels of x are. scratch_bytes: for each of
+    these. sum_bits: 2^sum_bits times a convolution's.
+
+    subscripts: of einsum, from G, for each dimension that is transformed, and filters [n, a, b, c].
+    """
+
+    kernel: FunctionRef
+    rows: int
+    channels: int
+    multiple: int
+    scratch_bytes: int
+    sum_bits: int
+    subscripts: str
+
+    @property
+    def window_rows(self) -> int:
+        """Of x, that these rows of y read."""
+        return self.rows + 2
+
+    @property
+    def row_order(self) -> tuple[int, ...]:
+        """Of a transformed tile."""
+        return ORDER if self.window_rows == len(ORDER) else tuple(range(self.window_rows))
+
+    def transformed(self, filters: Array) -> Array:
+        """G g or G g G^T: int64 [channels, column, row, depth] from [channels, 3, 3, depth]."""
+        found: Array = np.einsum(self.subscripts, *[G] * self.sum_bits, filters)
+        return found
+
+
+TILES: Mapping[FilterForm, Tiles] = {
+    FilterForm.WINOGRAD: Tiles(
+        FunctionRef("sapmcu_winograd_conv2d_rows_s8", HEADER), 2, 2, 4, 64, sum_bits=2, subscripts="jb,ia,nabc->njic"
+    ),
+    FilterForm.WINOGRAD_ROW: Tiles(
+        FunctionRef("sapmcu_winograd_conv2d_row_s8", HEADER), 1, 4, 8, 24, sum_bits=1, subscripts="jb,nabc->njac"
+    ),
+}
+"""The largest filters first."""
 
 
 def with_filters(lowered: Lowered, filters: FilterForm) -> Lowered:
     """The same op with filters of this form; where there are none, of the next smaller form that is exact."""
-    if filters is FilterForm.WINOGRAD:
-        tiles = with_tiles(lowered)
-        if tiles is not None:
-            return tiles
-        filters = FilterForm.INT16
-    return pack(lowered, filters)
+    for form, tiles in TILES.items():
+        made = with_tiles(lowered, tiles) if filters.at_most(form) is form else None
+        if made is not None:
+            return made
+    return pack(lowered, filters.at_most(FilterForm.INT16))
 
 
-def with_tiles(lowered: Lowered) -> Lowered | None:
+def with_tiles(lowered: Lowered, tiles: Tiles) -> Lowered | None:
     """The same op by tiles; None for other windows, and where a bound or the proof doesn't hold."""
-    calls = [one for call in lowered.calls if (one := _call_with_tiles(call)) is not None]
+    calls = [one for call in lowered.calls if (one := _call_with_tiles(call, tiles)) is not None]
     if not calls or len(calls) < len(lowered.calls):
         return None
-    forms = [made for form in lowered.forms if (made := _form_with_tiles(form)) is not None]
+    forms = [made for form in lowered.forms if (made := _form_with_tiles(form, tiles)) is not None]
     is_by_rows = len(forms) == len(lowered.forms)
     return replace(
         lowered, calls=tuple(calls), forms=tuple(forms) if is_by_rows else pack(lowered, FilterForm.INT16).forms
     )
 
 
-def _call_with_tiles(call: Call) -> Call | None:
-    """A call computes all rows of an image: two at a time, each such pair is a row of the driver's."""
+def _call_with_tiles(call: Call, tiles: Tiles) -> Call | None:
+    """A call computes all rows of an image; two that are computed together are a row of the driver's."""
     if call.function != "sapmcu_run_rows":
         return None
     geometry, _, params, x, y, _ = call.arguments
     assert isinstance(geometry, Params)
-    made = _params_with_tiles(params) if isinstance(params, Params) else None
+    made = _params_with_tiles(params, tiles) if isinstance(params, Params) else None
     rows = numbers_of(geometry)
-    if made is None or not _has_pairs(rows["out_rows"], rows["stride"], rows["dilation"]):
+    if made is None or not _fits(tiles, rows["out_rows"], rows["stride"], rows["dilation"]):
         return None
     fields = dict(geometry.fields) | {
-        "out_rows": rows["out_rows"] // TILE_ROWS,
-        "window": WINDOW_ROWS,
-        "stride": TILE_ROWS,
-        "out_row_bytes": rows["out_row_bytes"] * TILE_ROWS,
+        "out_rows": rows["out_rows"] // tiles.rows,
+        "window": tiles.window_rows,
+        "stride": tiles.rows,
+        "out_row_bytes": rows["out_row_bytes"] * tiles.rows,
     }
-    pairs = replace(geometry, fields=tuple(fields.items()))
-    return replace(call, arguments=(pairs, KERNEL, made, x, y, Scratch(_scratch_bytes(made))))
+    together = replace(geometry, fields=tuple(fields.items()))
+    return replace(call, arguments=(together, tiles.kernel, made, x, y, Scratch(_scratch_bytes(made, tiles))))
 
 
-def _form_with_tiles(form: RowForm) -> RowForm | None:
-    """A step makes two rows, which lie together: they are one of the store's."""
+def _form_with_tiles(form: RowForm, tiles: Tiles) -> RowForm | None:
+    """Two rows that a step makes lie together: they are one of the store's."""
     (reads,) = form.reads
-    made = None if form.params is None else _params_with_tiles(form.params)
-    if made is None or not _has_pairs(form.rows, reads.stride, reads.dilation):
+    made = None if form.params is None else _params_with_tiles(form.params, tiles)
+    if made is None or not _fits(tiles, form.rows, reads.stride, reads.dilation):
         return None
     return replace(
         form,
-        rows=form.rows // TILE_ROWS,
-        row_bytes=form.row_bytes * TILE_ROWS,
-        steps=form.steps // TILE_ROWS,
-        reads=(replace(reads, window=WINDOW_ROWS, stride=TILE_ROWS),),
-        kernel=KERNEL,
+        rows=form.rows // tiles.rows,
+        row_bytes=form.row_bytes * tiles.rows,
+        steps=form.steps // tiles.rows,
+        reads=(replace(reads, window=tiles.window_rows, stride=tiles.rows),),
+        kernel=tiles.kernel,
         params=made,
-        scratch_bytes=_scratch_bytes(made),
-        macs=form.macs * TILE_ROWS,
+        scratch_bytes=_scratch_bytes(made, tiles),
+        macs=form.macs * tiles.rows,
         columns=None,
     )
 
 
-def _has_pairs(rows: int, stride: int, dilation: int) -> bool:
-    return rows % TILE_ROWS == 0 and stride == dilation == 1
+def _fits(tiles: Tiles, rows: int, stride: int, dilation: int) -> bool:
+    return rows % tiles.rows == 0 and stride == dilation == 1
 
 
-def _params_with_tiles(params: Params) -> Params | None:
+def _params_with_tiles(params: Params, tiles: Tiles) -> Params | None:
     if params.c_type != CONVOLUTION:
         return None
     fields: Mapping[str, Value] = dict(params.fields)
@@ -114,14 +152,16 @@ def _params_with_tiles(params: Params) -> Params | None:
     names = ("kernel_height", "kernel_width", "stride_width", "dilation_width", "groups")
     depth, channels = numbers["in_channels"], numbers["out_channels"]
     is_3x3 = tuple(numbers[name] for name in names) == (3, 3, 1, 1, 1)
-    if not is_3x3 or depth % 4 or depth > MAX_CHANNELS or channels % 2 or numbers["out_width"] < MIN_WIDTH:
+    is_divisible = depth % tiles.multiple == channels % tiles.channels == 0
+    if not is_3x3 or not is_divisible or depth > MAX_CHANNELS or numbers["out_width"] < MIN_WIDTH:
         return None
     filters = values_of(fields["filter"]).reshape(channels, 3, 3, depth)
     fields = with_plain_constants(fields, filters, numbers["y_zero_point"])
-    found = _find_sequence(channels_of(fields, filters, numbers["y_zero_point"]), transformed(filters))
+    transformed = tiles.transformed(filters)
+    found = _find_sequence(channels_of(fields, filters, numbers["y_zero_point"]), transformed, tiles)
     if found is None:
         return None
-    stream = tile_filters(filters, values_of(fields["bias"]), found)
+    stream = tile_filters(transformed, values_of(fields["bias"]), found, tiles)
     return Params(
         STRUCT,
         (
@@ -136,30 +176,26 @@ def _params_with_tiles(params: Params) -> Params | None:
     )
 
 
-def _find_sequence(channels: Channels, planes: Array) -> Sequence | None:
+def _find_sequence(channels: Channels, planes: Array, tiles: Tiles) -> Sequence | None:
     """Without an offset for negative sums, if any number of bits allows it. planes: the transformed filters."""
-    room = [bits for bits in SUM_BITS if np.abs(planes).max() << (bits - 2) <= np.iinfo(np.int16).max]
+    largest = np.abs(planes).max()
+    room = [bits for bits in SUM_BITS if largest << (bits - tiles.sum_bits) <= np.iinfo(np.int16).max]
     sequences = [find_sequence(channels, bits) for bits in room]
     found = [one for one in sequences if one is not None]
     return min(found, key=lambda one: one.negative is not None, default=None)
 
 
-def _scratch_bytes(params: Params) -> int:
-    return SCRATCH_BYTES * numbers_of(params)["in_channels"]
+def _scratch_bytes(params: Params, tiles: Tiles) -> int:
+    return tiles.scratch_bytes * numbers_of(params)["in_channels"]
 
 
-def transformed(filters: Array) -> Array:
-    """G g G^T: [channels, row, column, depth] from [channels, 3, 3, depth], int64."""
-    found: Array = np.einsum("ia,nabc,jb->nijc", G, filters, G)
-    return found
-
-
-def tile_filters(filters: Array, bias: Array, sequence: Sequence) -> Array:
-    """int32, pair by pair. filters: int64 [channels, 3, 3, depth]."""
-    raised = transformed(filters) << (sequence.sum_bits - 2)
-    pairs = channel_pairs(len(filters))
-    by_column = raised[:, ORDER][:, :, ORDER].transpose(0, 2, 1, 3).reshape(len(filters), 16, -1)
-    lanes = lane_fours(by_column)[pairs].reshape(len(pairs), 2, -1, 2, 2).transpose(0, 2, 3, 1, 4)
-    words = lanes.reshape(len(pairs), -1).astype("<i2").view("<i4").astype(np.int64)
-    stream: Array = np.concatenate([bias[pairs] << sequence.sum_bits, words, *pair_factors(sequence, pairs)], 1).ravel()
+def tile_filters(planes: Array, bias: Array, sequence: Sequence, tiles: Tiles) -> Array:
+    """int32, in groups of channels that are computed together. planes: the transformed filters."""
+    groups = np.arange(len(planes)).reshape(-1, tiles.channels)
+    raised = planes[:, ORDER][:, :, tiles.row_order] << (sequence.sum_bits - tiles.sum_bits)
+    lanes = lane_fours(raised.reshape(len(planes), -1, planes.shape[-1]))[groups]
+    words = lanes.reshape(*groups.shape, -1, 2, 2).transpose(0, 2, 3, 1, 4).reshape(len(groups), -1)
+    numbers = words.astype("<i2").view("<i4").astype(np.int64)
+    parts = (bias[groups] << sequence.sum_bits, numbers, *group_factors(sequence, groups))
+    stream: Array = np.concatenate(parts, 1).ravel()
     return stream

@@ -36,7 +36,8 @@ PRICED_AS: Mapping[str, str] = {
 FILTERS: Mapping[str, FilterForm] = {
     "sapmcu_packed_": FilterForm.INT8,
     "sapmcu_wide_": FilterForm.INT16,
-    "sapmcu_winograd_": FilterForm.WINOGRAD,
+    "sapmcu_winograd_conv2d_row_": FilterForm.WINOGRAD_ROW,
+    "sapmcu_winograd_conv2d_rows_": FilterForm.WINOGRAD,
 }
 """By the begin of a kernel's name."""
 VARIANTS = re.compile("_(small|even|plain)(?=_)")

@@ -20,6 +20,9 @@ COPIED, MERGED = 1, 2
 TILES = "sapmcu_winograd_conv2d_s8_params"
 TILES_WIDTH, TILES_COLUMNS, TILES_PLANES = 4, 6, 16
 """Columns of y that are computed at once, those of x that they read, products for each: winograd_tiles.h."""
+TILES_ROW = "sapmcu_winograd_conv2d_row_s8"
+ROW_WIDTH, ROW_COLUMNS, ROW_PLANES, ROW_ROWS, ROW_BLOCK, ROW_STEP, ROW_ROUND = 2, 4, 4, 3, 4, 8, 6
+"""For one row of y: the same, rows of each, channels at once, numbers of a step, steps of a round: winograd_row.h."""
 BLOCK = 2
 """Pixels and channels that kernels of matrix products compute at once."""
 WORD = 4
@@ -71,7 +74,7 @@ def call_shape(graph: Graph, op: Op, call: Call) -> Shape:
     if "row_words" in fields:
         return _packed_shape(fields, steps_before=1 if call_kernel(call).startswith(WIDE) else 0)
     if any(one.c_type == TILES for one in call.arguments if isinstance(one, Params)):
-        return _tiles_shape(fields)
+        return _row_tiles_shape(fields) if call_kernel(call).startswith(TILES_ROW) else _tiles_shape(fields)
     lanes = [one for one in call.arguments if isinstance(one, Params) and one.c_type == LANES]
     if lanes:
         return _lanes_shape(fields, lanes[0])
@@ -190,24 +193,48 @@ def _packed_shape(fields: Mapping[str, int], steps_before: int) -> Shape:
 
 def _tiles_shape(fields: Mapping[str, int]) -> Shape:
     """Of tiles: out_rows counts two rows of y as one."""
-    rows, width, pad = fields["out_rows"], fields["out_width"], fields["pad_left"]
-    firsts = [min(first, width - TILES_WIDTH) - pad for first in range(0, width, TILES_WIDTH)]
-    edges = sum(first < 0 or first + TILES_COLUMNS > fields["in_width"] for first in firsts)
-    seen = sum(min(first + TILES_COLUMNS, fields["in_width"]) - max(first, 0) for first in firsts)
     words = -(-fields["in_channels"] // WORD)
-    groups = rows * len(firsts)
+    groups, edges, seen = _tile_groups(fields, TILES_WIDTH, TILES_COLUMNS)
     blocks = groups * fields["out_channels"] // BLOCK
     return {
         "call": 1,
-        "rows": rows,
+        "rows": fields["out_rows"],
         "groups": groups,
-        "edges": rows * edges,
+        "edges": edges,
         "group_words": groups * words,
-        "column_words": rows * seen * words,
+        "column_words": seen * words,
         "blocks": blocks,
         "long_blocks": blocks * (words > ROUND),
         "block_steps": blocks * TILES_PLANES * words,
     }
+
+
+def _row_tiles_shape(fields: Mapping[str, int]) -> Shape:
+    """Of tiles along a row."""
+    groups, edges, _ = _tile_groups(fields, ROW_WIDTH, ROW_COLUMNS)
+    steps = ROW_ROWS * fields["in_channels"] // ROW_STEP
+    blocks = groups * fields["out_channels"] // ROW_BLOCK
+    return {
+        "call": 1,
+        "rows": fields["out_rows"],
+        "groups": groups,
+        "edges": edges,
+        "group_words": groups * fields["in_channels"] // WORD,
+        "blocks": blocks,
+        "block_rounds": blocks * -(-steps // ROW_ROUND),
+        "block_steps": blocks * ROW_PLANES * steps,
+    }
+
+
+def _tile_groups(fields: Mapping[str, int], width: int, columns: int) -> tuple[int, int, int]:
+    """(tiles that are transformed at once, those partly beside the image, columns of x that they read)"""
+    rows, end = fields["out_rows"], fields["in_width"]
+    firsts = [
+        min(first, fields["out_width"] - width) - fields["pad_left"] for first in range(0, fields["out_width"], width)
+    ]
+    edges = sum(first < 0 or first + columns > end for first in firsts)
+    seen = sum(min(first + columns, end) - max(first, 0) for first in firsts)
+    return rows * len(firsts), rows * edges, rows * seen
 
 
 def _packed_edges(fields: Mapping[str, int]) -> int:

@@ -41,6 +41,7 @@ KERNELS = (
     "sapmcu_wide_conv2d_three_row_s8",
     "sapmcu_wide_fully_connected_row_s8",
     "sapmcu_wide_fully_connected_s8",
+    "sapmcu_winograd_conv2d_row_s8",
     "sapmcu_winograd_conv2d_rows_s8",
     "sapmcu_transpose_conv2d_row_s8",
     "sapmcu_average_pool2d_row_s8",

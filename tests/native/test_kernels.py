@@ -97,6 +97,7 @@ def test_wide_filters_give_the_reference(
 def test_tiles_give_the_reference(machine: Host | Emulated, graph: Graph, generator: np.random.Generator) -> None:
     inputs = varied_inputs(graph, generator)
     assert_packed_equals_reference(machine, graph, inputs, filters=FilterForm.WINOGRAD)
+    assert_packed_equals_reference(machine, graph, inputs, filters=FilterForm.WINOGRAD_ROW)
 
 
 @REPEATABLE

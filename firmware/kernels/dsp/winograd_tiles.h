@@ -7,7 +7,7 @@
  * = 1, 2, 0, 3; a plane has for every four channels the words (0, 2) of the first and the second tile, then
  * (1, 3). */
 
-#include "products_state.h"
+#include "tile_slots.h"
 
 /* The assembly knows the order. rows: where the first column of the first tile is, or would be. */
 typedef struct {
@@ -148,20 +148,6 @@ SAPMCU_PACKED_ASSEMBLY static void sapmcu_transform_tiles(__attribute__((unused)
     "movs   r5, #0               \n"                                                                         \
     "movs   r6, #0               \n"                                                                         \
     "movs   r7, #0               \n"
-/* r4..r7 and the like: to and from the stack. */
-#define SAPMCU_TILE_STORE(A, B, C, D, OFFSET_0, OFFSET_1)                                                    \
-    "strd   " A ", " B ", [sp, #" OFFSET_0 "]\n"                                                             \
-    "strd   " C ", " D ", [sp, #" OFFSET_1 "]\n"
-#define SAPMCU_TILE_LOAD(A, B, C, D, OFFSET_0, OFFSET_1)                                                     \
-    "ldrd   " A ", " B ", [sp, #" OFFSET_0 "]\n"                                                             \
-    "ldrd   " C ", " D ", [sp, #" OFFSET_1 "]\n"
-/* r0..r3 = M1 - M2, from M1 at 32 and r4..r7 = M1 + M2. */
-#define SAPMCU_TILE_DIFFERENCE                                                                               \
-    SAPMCU_TILE_LOAD("r0", "r1", "r2", "r3", "32", "40")                                                     \
-    "rsb    r0, r4, r0, lsl #1   \n"                                                                         \
-    "rsb    r1, r5, r1, lsl #1   \n"                                                                         \
-    "rsb    r2, r6, r2, lsl #1   \n"                                                                         \
-    "rsb    r3, r7, r3, lsl #1   \n"
 #define SAPMCU_TILE_ADD(A, B, C, D)                                                                          \
     "add    " A ", " A ", r8     \n"                                                                         \
     "add    " B ", " B ", r9     \n"                                                                         \
@@ -179,8 +165,8 @@ SAPMCU_PACKED_ASSEMBLY static void sapmcu_transform_tiles(__attribute__((unused)
 /* Column 0 or 3: to the sums of the upper and of the lower row in two slots. */
 #define SAPMCU_TILE_LAST_COLUMN(A, B, C, D, UPPER_0, UPPER_1, LOWER_0, LOWER_1)                              \
     SAPMCU_TILE_ZERO SAPMCU_TILE_PRODUCTS(A) SAPMCU_TILE_STORE("r4", "r5", "r6", "r7", "32", "40")           \
-        SAPMCU_TILE_PRODUCTS(B) SAPMCU_TILE_DIFFERENCE SAPMCU_TILE_LOAD("r8", "r9", "r10", "r11", LOWER_0,   \
-                                                                        LOWER_1)                             \
+        SAPMCU_TILE_PRODUCTS(B) SAPMCU_TILE_DIFFERENCE("32", "40") SAPMCU_TILE_LOAD("r8", "r9", "r10",       \
+                                                                                    "r11", LOWER_0, LOWER_1) \
             SAPMCU_TILE_ADD("r0", "r1", "r2", "r3") SAPMCU_TILE_STORE("r0", "r1", "r2", "r3", "48", "56")    \
                 SAPMCU_TILE_LOAD("r8", "r9", "r10", "r11", UPPER_0, UPPER_1)                                 \
                     SAPMCU_TILE_ADD("r4", "r5", "r6", "r7") SAPMCU_TILE_PRODUCTS(C)                          \
@@ -259,15 +245,15 @@ SAPMCU_PACKED_ASSEMBLY static void sapmcu_multiply_tiles(__attribute__((unused))
         "mov    r5, r4               \n"
         "mov    r7, r6               \n"                                                    //
         SAPMCU_TILE_PRODUCTS("2") SAPMCU_TILE_STORE("r4", "r5", "r6", "r7", "32", "40")     //
-        SAPMCU_TILE_PRODUCTS("3") SAPMCU_TILE_DIFFERENCE                                    //
-            SAPMCU_TILE_STORE("r0", "r1", "r2", "r3", "48", "56")                           //
+        SAPMCU_TILE_PRODUCTS("3") SAPMCU_TILE_DIFFERENCE("32", "40")                        //
+        SAPMCU_TILE_STORE("r0", "r1", "r2", "r3", "48", "56")                               //
         SAPMCU_TILE_PRODUCTS("4") SAPMCU_TILE_STORE("r4", "r5", "r6", "r7", "64", "72")     //
         SAPMCU_TILE_LOAD("r4", "r5", "r6", "r7", "48", "56")                                //
         SAPMCU_TILE_PRODUCTS("5") SAPMCU_TILE_STORE("r4", "r5", "r6", "r7", "112", "120")   //
         SAPMCU_TILE_ZERO                                                                    //
             SAPMCU_TILE_PRODUCTS("6") SAPMCU_TILE_STORE("r4", "r5", "r6", "r7", "32", "40") //
-        SAPMCU_TILE_PRODUCTS("7") SAPMCU_TILE_DIFFERENCE                                    //
-            SAPMCU_TILE_STORE("r0", "r1", "r2", "r3", "48", "56")                           //
+        SAPMCU_TILE_PRODUCTS("7") SAPMCU_TILE_DIFFERENCE("32", "40")                        //
+        SAPMCU_TILE_STORE("r0", "r1", "r2", "r3", "48", "56")                               //
         SAPMCU_TILE_PRODUCTS("8") SAPMCU_TILE_BUTTERFLY("64", "72", "88", "96")             //
         SAPMCU_TILE_LOAD("r4", "r5", "r6", "r7", "48", "56")                                //
         SAPMCU_TILE_PRODUCTS("9") SAPMCU_TILE_BUTTERFLY("112", "120", "136", "144")         //
