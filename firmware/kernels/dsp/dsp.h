@@ -93,7 +93,10 @@ static inline sapmcu_clamp_s8x4 sapmcu_make_clamp(int32_t low, int32_t high) {
 
 /* Four int8 numbers as one word, the first in the lowest byte. */
 static inline uint32_t sapmcu_pack_s8x4(int32_t a, int32_t b, int32_t c, int32_t d) {
-    return (uint32_t)(a & 0xff) | (uint32_t)(b & 0xff) << 8 | (uint32_t)(c & 0xff) << 16 | (uint32_t)d << 24;
+    __asm__("bfi    %0, %1, #8, #8" : "+r"(a) : "r"(b)); /* compilers take ten instructions in all */
+    __asm__("bfi    %0, %1, #16, #8" : "+r"(a) : "r"(c));
+    __asm__("bfi    %0, %1, #24, #8" : "+r"(a) : "r"(d));
+    return (uint32_t)a;
 }
 
 static inline uint32_t sapmcu_max_s8x4(uint32_t a, uint32_t b) {

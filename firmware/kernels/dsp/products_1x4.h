@@ -49,10 +49,7 @@ SAPMCU_ASSEMBLY static void sapmcu_add_products_1x4(__attribute__((unused)) sapm
             "bics   r9, r9, #3          \n"
             "beq    3f                  \n"
             "add    r10, r1, r9         \n"
-            "tst    r9, #4              \n"
-            "bne    6f                  \n"
-            "2:                         \n" SAPMCU_STEP_1X4 "6:                         \n" SAPMCU_STEP_1X4
-            "cmp    r1, r10             \n"
+            "2:                         \n" SAPMCU_STEP_1X4 "cmp    r1, r10             \n"
             "bne    2b                  \n"
             "3:                         \n"
             "ldr    r8, [sp]            \n"

@@ -69,13 +69,9 @@ SAPMCU_ASSEMBLY static void sapmcu_add_products_2x2(__attribute__((unused)) sapm
             "strd   r11, r10, [sp]      \n"
             "cmp    r9, #0              \n"
             "beq    3f                  \n"
-            "rsb    r8, r9, #0          \n" /* into the middle, by 80 bytes for each step that is left out */
-            "and    r8, r8, #12         \n"
-            "add    r8, r8, r8, lsl #2  \n"
-            "lsl    r8, r8, #2          \n"
-            "add    pc, r8              \n"
-            "nop                        \n" /* where pc + 0 is */
-            "2:                         \n" SAPMCU_STEP_2X2 SAPMCU_STEP_2X2 SAPMCU_STEP_2X2 SAPMCU_STEP_2X2
+            "tst    r9, #4              \n"
+            "bne    6f                  \n"
+            "2:                         \n" SAPMCU_STEP_2X2 "6:                         \n" SAPMCU_STEP_2X2
             "ldr    r8, [sp]            \n"
             "cmp    r2, r8              \n"
             "bne    2b                  \n"

@@ -94,18 +94,6 @@ SAPMCU_SMALL static const sapmcu_span_2x2 *first_spans(windows *w) {
     return &w->spans[1];
 }
 
-/* The results of two channels, of which not both have a right shift. */
-SAPMCU_SMALL static __attribute__((noinline)) void requantize_any(int32_t sum[2][2],
-                                                                  const int32_t *multiplier,
-                                                                  const int8_t *shift, uint32_t second,
-                                                                  int32_t zero_point) {
-    for (uint32_t i = 0; i < 2; i++) {
-        const uint32_t o = i * second;
-        sum[0][i] = sapmcu_requantize_s8(sum[0][i], multiplier[o], shift[o], zero_point, INT8_MIN, INT8_MAX);
-        sum[1][i] = sapmcu_requantize_s8(sum[1][i], multiplier[o], shift[o], zero_point, INT8_MIN, INT8_MAX);
-    }
-}
-
 /* Two pixels of `count` channels from o on. y: of both pixels, at channel o. A last channel without a partner
  * is computed twice. */
 static __attribute__((noinline)) void compute_pixels(windows *w, uint32_t o, uint32_t count, int8_t *y0,
@@ -142,9 +130,11 @@ static __attribute__((noinline)) void compute_pixels(windows *w, uint32_t o, uin
             y01 = sapmcu_requantize_down_dsp(y01, multiplier[second], shift1, zero_point);
             y11 = sapmcu_requantize_down_dsp(y11, multiplier[second], shift1, zero_point);
         } else {
-            requantize_any(products.sum, multiplier, shift, second, zero_point);
-            y00 = products.sum[0][0], y01 = products.sum[0][1];
-            y10 = products.sum[1][0], y11 = products.sum[1][1];
+            const int32_t multipliers[4] = {multiplier[0], multiplier[second], multiplier[0],
+                                            multiplier[second]};
+            const int8_t shifts[4] = {shift[0], shift[second], shift[0], shift[second]};
+            const uint32_t y = sapmcu_requantize_s8x4_any(products.sum[0], multipliers, shifts, zero_point);
+            y00 = (int32_t)y, y01 = (int32_t)(y >> 8), y10 = (int32_t)(y >> 16), y11 = (int32_t)(y >> 24);
         }
         y0[0] = (int8_t)y00;
         y1[0] = (int8_t)y10;
@@ -181,7 +171,8 @@ static __attribute__((noinline)) uint32_t compute_pixel(windows *w, uint32_t o, 
     return count & ~3U;
 }
 
-void sapmcu_conv2d_row_s8(const void *params, const int8_t *const *rows, int8_t *y, void *scratch) {
+SAPMCU_SMALL void sapmcu_conv2d_row_s8(const void *params, const int8_t *const *rows, int8_t *y,
+                                       void *scratch) {
     const sapmcu_conv2d_s8_params *const p = params;
     const uint32_t group_channels = (uint32_t)p->out_channels / p->groups;
     windows w;
