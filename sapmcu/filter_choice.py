@@ -53,7 +53,7 @@ def choose_filters(graph: Graph, board: Board) -> tuple[FilterForm, ...]:
         return ()
     ways = _ways(graph, board)
     chosen = [min(one, key=lambda way: way.flash_bytes) for one in ways]
-    room = board.flash_bytes - CODE_BYTES - sum(way.flash_bytes for way in chosen)
+    room = constants_room(board) - sum(way.flash_bytes for way in chosen)
     while True:
         better = [(_gain(chosen[op], way), op, way) for op, way in _upgrades(ways, chosen, room)]
         if not better:
@@ -88,7 +88,12 @@ def _ways(graph: Graph, board: Board) -> list[list[_Way]]:
     return found
 
 
+def constants_room(board: Board) -> int:
+    """Flash that a model's constants may take."""
+    return board.flash_bytes - CODE_BYTES
+
+
 def stages(filters: Sequence[FilterForm]) -> Iterator[tuple[FilterForm, ...]]:
-    """From the smallest forms to these: each needs more memory for scratch and line buffers than the one before."""
+    """From the smallest forms to these: each needs at least the memory for scratch and line buffers of that before."""
     for largest in FilterForm:
         yield tuple(one.at_most(largest) for one in filters)

@@ -32,7 +32,7 @@ class NativeWish:
     gives_rows: how outputs go.
 
     twins: of the board's kernels. apart: region of what lies outside of the arena; then all ops run whole. filters:
-    forms that were chosen for speed.
+    forms that were chosen for speed. flash_bytes: for their constants.
     """
 
     optimize: Optimize
@@ -43,6 +43,7 @@ class NativeWish:
     twins: Twins = Twins.NONE
     apart: Mapping[Apart, str] = field(default_factory=dict)
     filters: tuple[FilterForm, ...] = ()
+    flash_bytes: int = 1 << 32
 
     @property
     def needs_rows(self) -> bool:
@@ -79,8 +80,8 @@ def _plan_forms(graph: Graph, wish: NativeWish) -> NativeProgram:
 
 @dataclass
 class _Room:
-    """limit_bytes: of the arena. above: forms of all ops whose plan is above it. Those that decide about most MACs come
-    first.
+    """limit_bytes: of the arena. above: forms of all ops whose plan is above it, or whose constants are above the
+    wish's. Those that decide about most MACs come first.
     """
 
     graph: Graph
@@ -95,7 +96,7 @@ class _Room:
             if not forms or len(self.above) == MAX_ABOVE:
                 return program
             changed = _plan(self.graph, replace(self.wish, filters=filters))
-            if changed.plan.arena_bytes <= self.limit_bytes:
+            if changed.plan.arena_bytes <= self.limit_bytes and changed.constants_bytes <= self.wish.flash_bytes:
                 return changed
             self.above.add(filters)
         if len(forms) > 1:

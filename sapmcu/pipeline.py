@@ -26,7 +26,7 @@ from sapmcu.emit.tflite import write_tflite
 from sapmcu.engines import Compared, engine_sram, pareto_front
 from sapmcu.errors import UserError
 from sapmcu.execution import check_execution, executor, tracer
-from sapmcu.filter_choice import preferred_filters
+from sapmcu.filter_choice import constants_room, preferred_filters
 from sapmcu.frontends.source import load_source
 from sapmcu.frontends.tflite import read_tflite
 from sapmcu.ir.build import Engine, Prefer
@@ -137,6 +137,7 @@ def convert(options: ConvertOptions, progress: Progress) -> Conversion:
         twins=board.twins,
         apart=apart,
         filters=preferred_filters(native, board, prefer, progress),
+        flash_bytes=constants_room(board),
     )
     program, reason = plan_native(native, native_wish)
     fit = board_fit(board, memory)

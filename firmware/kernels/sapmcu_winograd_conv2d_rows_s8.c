@@ -1,6 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "winograd.h"
 
+/* B^T of four numbers that are so many apart, in the order 1, 2, 0, 3, to numbers that are step_to apart. */
+static void transform(const int16_t *from, uint32_t step, int16_t *to, uint32_t step_to) {
+    const int16_t d0 = from[0], d1 = from[step], d2 = from[2 * step], d3 = from[3 * step];
+    to[0] = (int16_t)(d1 + d2);
+    to[step_to] = (int16_t)(d2 - d1);
+    to[2 * step_to] = (int16_t)(d0 - d2);
+    to[3 * step_to] = (int16_t)(d3 - d1);
+}
+
+/* A^T of numbers in the order 1, 2, 0, 3, modulo 2^32. */
+static void gather(const uint32_t *from, uint32_t step, uint32_t *to, uint32_t step_to) {
+    to[0] = from[0] + from[step] + from[2 * step];
+    to[step_to] = from[0] - from[step] + from[3 * step];
+}
+
 /* A channel of a tile whose first column is `column`: planes, in_channels numbers apart. */
 static void transform_tile(const sapmcu_winograd_conv2d_s8_params *p, const int8_t *const *rows,
                            int32_t column, uint32_t channel, int16_t *planes) {
@@ -9,10 +24,10 @@ static void transform_tile(const sapmcu_winograd_conv2d_s8_params *p, const int8
         tile[i] = sapmcu_tile_x(p, rows[i / 4], column + (int32_t)(i % 4), channel);
     }
     for (uint32_t j = 0; j < 4; j++) {
-        sapmcu_transform(tile + j, 4, half + j, 4);
+        transform(tile + j, 4, half + j, 4);
     }
     for (uint32_t i = 0; i < 4; i++) {
-        sapmcu_transform(half + 4 * i, 1, planes + i * p->in_channels, 4U * p->in_channels);
+        transform(half + 4 * i, 1, planes + i * p->in_channels, 4U * p->in_channels);
     }
 }
 
@@ -28,10 +43,10 @@ static void compute_tile(const sapmcu_winograd_conv2d_s8_params *p, const int16_
     }
     products[0] += (uint32_t)filter[channel];
     for (uint32_t j = 0; j < 4; j++) {
-        sapmcu_gather_planes(products + 4 * j, 1, half + 2 * j, 1);
+        gather(products + 4 * j, 1, half + 2 * j, 1);
     }
     for (uint32_t i = 0; i < 2; i++) {
-        sapmcu_gather_planes(half + i, 2, sums + i, 2);
+        gather(half + i, 2, sums + i, 2);
     }
     for (uint32_t i = 0; i < 4; i++) {
         y[i % 2 * row_bytes + i / 2 * p->out_channels] = sapmcu_tile_result(p, sums[i], factors, channel, 2);

@@ -2,7 +2,7 @@
 #ifndef SAPMCU_WINOGRAD_H
 #define SAPMCU_WINOGRAD_H
 
-/* What the portable kernels of winograd_conv2d.h share. Planes are in the order 1, 2, 0, 3. */
+/* What the portable kernels of winograd_conv2d.h share. */
 
 #include "sapmcu/packed_conv2d.h"
 #include "sapmcu/requantize.h"
@@ -15,15 +15,6 @@ static inline int8_t sapmcu_tile_x(const sapmcu_winograd_conv2d_s8_params *p, co
     return is_inside ? row[(uint32_t)column * p->in_channels + channel] : p->zero_row[0];
 }
 
-/* B^T of four numbers that are so many apart, to numbers that are step_to apart. */
-static inline void sapmcu_transform(const int16_t *from, uint32_t step, int16_t *to, uint32_t step_to) {
-    const int16_t d0 = from[0], d1 = from[step], d2 = from[2 * step], d3 = from[3 * step];
-    to[0] = (int16_t)(d1 + d2);
-    to[step_to] = (int16_t)(d2 - d1);
-    to[2 * step_to] = (int16_t)(d0 - d2);
-    to[3 * step_to] = (int16_t)(d3 - d1);
-}
-
 /* The product of a plane with the filters of one of so many channels that lie together. */
 static inline uint32_t sapmcu_multiply_plane(const int16_t *plane, const int32_t *filter, uint32_t channel,
                                              uint32_t together, uint32_t numbers) {
@@ -33,12 +24,6 @@ static inline uint32_t sapmcu_multiply_plane(const int16_t *plane, const int32_t
         sum += (uint32_t)(plane[at] * (int16_t)(at % 4 / 2 ? word >> 16 : word));
     }
     return sum;
-}
-
-/* A^T, modulo 2^32. */
-static inline void sapmcu_gather_planes(const uint32_t *from, uint32_t step, uint32_t *to, uint32_t step_to) {
-    to[0] = from[0] + from[step] + from[2 * step];
-    to[step_to] = from[0] - from[step] + from[3 * step];
 }
 
 /* One result. factors: those of so many channels that lie together. */

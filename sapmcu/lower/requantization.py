@@ -41,9 +41,9 @@ KEPT = 1024
 """Sequences that are kept: those of some networks' ops."""
 
 
-def max_sum(sum_bits: int = SUM_BITS) -> int:
-    """With more, sum · 2^sum_bits has no place in 32 bits."""
-    return int(2 ** (31 - sum_bits) - 1)
+def max_sum(multiple: int = 1 << SUM_BITS) -> int:
+    """With more, sum · multiple has no place in 32 bits."""
+    return INT32_MAX // multiple
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,36 +70,39 @@ class Channels:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """int64 [channels] each. negative: what is added to the offset where the sum is negative; None: nothing."""
+    """int64 [channels] each. negative: what is added to the offset where the sum is negative; None: nothing.
+
+    multiple: of a sum, that a kernel has.
+    """
 
     fraction_bits: int
     factor: Array
     offset: Array
     negative: Array | None
-    sum_bits: int = SUM_BITS
+    multiple: int = 1 << SUM_BITS
 
     def results(self, sums: Array) -> Array:
         """What the instructions give, of sums [channels, n]."""
         offsets = np.broadcast_to(self.offset[:, None], sums.shape)
         if self.negative is not None:
             offsets = offsets + np.where(sums < 0, self.negative[:, None], 0)
-        return np.clip((offsets + _products(sums, self.factor, self.sum_bits)) >> self.fraction_bits, LOW, HIGH)
+        return np.clip((offsets + _products(sums, self.factor, self.multiple)) >> self.fraction_bits, LOW, HIGH)
 
 
-def _products(sums: Array, factor: Array, sum_bits: int) -> Array:
-    """The high word of sum · 2^sum_bits · factor."""
-    products: Array = ((sums << sum_bits) * factor[:, None]) >> 32
+def _products(sums: Array, factor: Array, multiple: int) -> Array:
+    """The high word of sum · multiple · factor."""
+    products: Array = (sums * multiple * factor[:, None]) >> 32
     return products
 
 
-def find_sequence(channels: Channels, sum_bits: int = SUM_BITS) -> Sequence | None:
+def find_sequence(channels: Channels, multiple: int = 1 << SUM_BITS) -> Sequence | None:
     """The shortest sequence for all channels, proved; None where there is none.
 
-    sum_bits: a kernel has sum · 2^sum_bits. Sequences are kept: an op is lowered whole and by rows, for several plans,
+    multiple: a kernel has sum · multiple. Sequences are kept: an op is lowered whole and by rows, for several plans,
     with the same channels.
     """
     arrays = (channels.multiplier, channels.shift, channels.first, channels.last)
-    return _find_once(sum_bits, channels.zero_point, *(np.ascontiguousarray(one, np.int64).tobytes() for one in arrays))
+    return _find_once(multiple, channels.zero_point, *(np.ascontiguousarray(one, np.int64).tobytes() for one in arrays))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ def _find_scaled_once(
         if not left.size or largest[left].max() >= 1 << (31 - one):
             break
         some = steps[0].some(left), steps[1].some(left)
-        found, factor, offset = _find_each(channels.some(left), some, FRACTION_BITS, one, is_one=True)
+        found, factor, offset = _find_each(channels.some(left), some, FRACTION_BITS, 1 << one, is_one=True)
         new = left[found]
         bits[new], factors[new], offsets[new] = one, factor[found], offset[0][found]
     return ScaledSequence(bits, factors, offsets) if bits.all() else None
@@ -154,16 +157,16 @@ def _signed_steps(channels: Channels) -> tuple[_Steps, _Steps]:
 
 @lru_cache(maxsize=KEPT)
 def _find_once(
-    sum_bits: int, zero_point: int, multiplier: bytes, shift: bytes, first: bytes, last: bytes
+    multiple: int, zero_point: int, multiplier: bytes, shift: bytes, first: bytes, last: bytes
 ) -> Sequence | None:
     channels = _channels(zero_point, multiplier, shift, first, last)
     largest = max(np.abs(channels.first).max(), np.abs(channels.last).max())
-    if largest > max_sum(sum_bits) or channels.shift.max() > 0:
+    if largest > max_sum(multiple) or channels.shift.max() > 0:
         return None
     steps = _signed_steps(channels)
-    sequence = _find(channels, steps, FRACTION_BITS, sum_bits, is_one=True)
+    sequence = _find(channels, steps, FRACTION_BITS, multiple, is_one=True)
     for bits in OTHER_FRACTION_BITS:
-        sequence = sequence or _find(channels, steps, bits, sum_bits, is_one=False)
+        sequence = sequence or _find(channels, steps, bits, multiple, is_one=False)
     return sequence
 
 
@@ -216,42 +219,42 @@ class _Steps:
         """Of these channels."""
         return _Steps(self.at_least[which], self.from_[which], self.at_most[which], self.up_to[which])
 
-    def offsets(self, factor: Array, bits: int, sum_bits: int) -> tuple[Array, Array]:
+    def offsets(self, factor: Array, bits: int, multiple: int) -> tuple[Array, Array]:
         """(least, most) offset of each channel that gives all this; least > most where none does."""
-        least = (self.from_ << bits) - _products(self.at_least, factor, sum_bits)
-        most = ((self.up_to + 1) << bits) - 1 - _products(self.at_most, factor, sum_bits)
+        least = (self.from_ << bits) - _products(self.at_least, factor, multiple)
+        most = ((self.up_to + 1) << bits) - 1 - _products(self.at_most, factor, multiple)
         return least.max(1), most.min(1)
 
 
-def _factors(channels: Channels, bits: int, sum_bits: int) -> Iterator[Array]:
+def _factors(channels: Channels, bits: int, multiple: int) -> Iterator[Array]:
     """Factors of each channel, the ideal one first."""
-    ideal = channels.multiplier * 2.0 ** (channels.shift + bits - sum_bits + 1)
+    ideal = channels.multiplier * 2.0 ** (channels.shift + bits + 1) / multiple
     nearest = np.rint(np.minimum(ideal, 1 << 32)).astype(np.int64)
     for distance in sorted(range(-MAX_DISTANCE, MAX_DISTANCE + 1), key=abs):
         yield np.clip(nearest + distance, 0, None)
 
 
-def _room(channels: Channels, factor: Array, sum_bits: int) -> tuple[Array, Array]:
+def _room(channels: Channels, factor: Array, multiple: int) -> tuple[Array, Array]:
     """(least, most) offset without overflow, at the ends and so everywhere; none for a factor beyond 31 bits."""
-    low, high = (_products(one[:, None], factor, sum_bits)[:, 0] for one in (channels.first, channels.last))
+    low, high = (_products(one[:, None], factor, multiple)[:, 0] for one in (channels.first, channels.last))
     is_word = factor <= INT32_MAX
     least = np.where(is_word, INT32_MIN - np.minimum(low, 0), _BEYOND)
     return least, INT32_MAX - np.maximum(high, 0)
 
 
 def _find(
-    channels: Channels, steps: tuple[_Steps, _Steps], bits: int, sum_bits: int, *, is_one: bool
+    channels: Channels, steps: tuple[_Steps, _Steps], bits: int, multiple: int, *, is_one: bool
 ) -> Sequence | None:
     """is_one: the same offset for sums of both signs."""
-    is_found, factors, offsets = _find_each(channels, steps, bits, sum_bits, is_one=is_one)
+    is_found, factors, offsets = _find_each(channels, steps, bits, multiple, is_one=is_one)
     difference = offsets[0] - offsets[1]
     if not is_found.all() or np.abs(difference).max() > INT32_MAX:
         return None
-    return Sequence(bits, factors, offsets[1], None if is_one else difference, sum_bits)
+    return Sequence(bits, factors, offsets[1], None if is_one else difference, multiple)
 
 
 def _find_each(
-    channels: Channels, steps: tuple[_Steps, _Steps], bits: int, sum_bits: int, *, is_one: bool
+    channels: Channels, steps: tuple[_Steps, _Steps], bits: int, multiple: int, *, is_one: bool
 ) -> tuple[Array, Array, Array]:
     """(which channels have one, factor, offsets [2, channels] of negative sums and of the others).
 
@@ -261,10 +264,10 @@ def _find_each(
     is_found = np.zeros(count, bool)
     factors, offsets = np.zeros(count, np.int64), np.zeros((2, count), np.int64)
     left = np.arange(count)
-    for every_factor in _factors(channels, bits, sum_bits):
+    for every_factor in _factors(channels, bits, multiple):
         some, factor = channels.some(left), every_factor[left]
-        room = _room(some, factor, sum_bits)
-        bounds = np.array([one.offsets(factor, bits, sum_bits) for one in steps])
+        room = _room(some, factor, multiple)
+        bounds = np.array([one.offsets(factor, bits, multiple) for one in steps])
         least, most = np.maximum(bounds[:, 0], room[0]), np.minimum(bounds[:, 1], room[1])
         common = least.max(0), most.min(0)
         has_common = common[0] <= common[1]

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Convolutions with 3x3 windows by Winograd's tiles, in integers; and which form of filters an op gets.
 
-F(2, 3) along a row of the result, or F(2x2, 3x3) for two rows at a time. sapmcu/winograd_conv2d.h has the matrices, in
-which the filters' is twice the usual one, so that all numbers are integers. Sums are two or four times what a
-convolution gives, and filters are raised by the rest of 2^6 to 2^8: 384 · 2^5 and 1152 · 2^4 are below 2^15. Planes may
+F(4, 3) along a row of the result, or F(2x2, 3x3) for two rows at a time. sapmcu/winograd_conv2d.h has the matrices, in
+which the filters' is 24 times or twice the usual one, so that all numbers are integers. Sums are 24 or four times what
+a convolution gives, and filters are raised by up to 2^3 or 2^6: 3072 · 2^3 and 1152 · 2^4 are below 2^15. Planes may
 wrap, since results are their sums modulo 2^32; so all that has to be proved is that the results themselves have a
-place, as for other kernels. Numbers of x are within 510 when they are transformed, so lanes of 16 bits hold them.
+place, as for other kernels. Numbers of x are within 1275 when they are transformed, so lanes of 16 bits hold them.
 
 Source: A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural Networks, 2015, section 4.1.
 """
@@ -27,60 +27,53 @@ from sapmcu.lower.requantization import Channels, Sequence, find_sequence
 
 HEADER = "sapmcu/winograd_conv2d.h"
 STRUCT = "sapmcu_winograd_conv2d_s8_params"
-SUM_BITS = (8, 7, 6)
-"""By how many bits sums may be raised: by those of the tiles, and by filters that are raised by the rest."""
 MAX_CHANNELS = 64
 MIN_WIDTH = 4
-ORDER = (1, 2, 0, 3)
-"""Of the columns of a transformed tile, and of its rows where they are transformed, too."""
-G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
+G_2 = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
+G_4 = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]])
+ORDER_2, ORDER_4 = (1, 2, 0, 3), (1, 2, 3, 4, 0, 5)
+"""In which planes lie."""
+RAISED = 3
+"""By how many numbers of bits filters may be raised: by so many, one less, two less."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """rows, channels: of y, computed together. multiple: of what number channels of x are. scratch_bytes: for each of
-    these. sum_bits: 2^sum_bits times a convolution's.
-
-    subscripts: of einsum, from G, for each dimension that is transformed, and filters [n, a, b, c].
+    """rows, channels: of y, computed together. depth: channels of x are a multiple of it. scratch_bytes: for each of
+    these. multiple: sums are so many times a convolution's, before filters are raised by max_bits or fewer.
     """
 
     kernel: FunctionRef
     rows: int
     channels: int
-    multiple: int
+    depth: int
     scratch_bytes: int
-    sum_bits: int
-    subscripts: str
+    multiple: int
+    max_bits: int
 
     @property
     def window_rows(self) -> int:
         """Of x, that these rows of y read."""
         return self.rows + 2
 
-    @property
-    def row_order(self) -> tuple[int, ...]:
-        """Of a transformed tile."""
-        return ORDER if self.window_rows == len(ORDER) else tuple(range(self.window_rows))
-
     def transformed(self, filters: Array) -> Array:
-        """G g or G g G^T: int64 [channels, column, row, depth] from [channels, 3, 3, depth]."""
-        found: Array = np.einsum(self.subscripts, *[G] * self.sum_bits, filters)
-        return found
+        """G g or G g G^T, in the order of planes: int64 [channels, column, row, depth] from [channels, 3, 3, depth]."""
+        if self.rows == 1:
+            along_row: Array = np.einsum("jb,nabc->njac", G_4, filters)
+            return along_row[:, ORDER_4]
+        both: Array = np.einsum("jb,ia,nabc->njic", G_2, G_2, filters)
+        return both[:, ORDER_2][:, :, ORDER_2]
 
 
 TILES: Mapping[FilterForm, Tiles] = {
-    FilterForm.WINOGRAD: Tiles(
-        FunctionRef("sapmcu_winograd_conv2d_rows_s8", HEADER), 2, 2, 4, 64, sum_bits=2, subscripts="jb,ia,nabc->njic"
-    ),
-    FilterForm.WINOGRAD_ROW: Tiles(
-        FunctionRef("sapmcu_winograd_conv2d_row_s8", HEADER), 1, 4, 8, 24, sum_bits=1, subscripts="jb,nabc->njac"
-    ),
+    FilterForm.WINOGRAD: Tiles(FunctionRef("sapmcu_winograd_conv2d_rows_s8", HEADER), 2, 2, 4, 64, 4, max_bits=6),
+    FilterForm.WINOGRAD_ROW: Tiles(FunctionRef("sapmcu_winograd_conv2d_row_s8", HEADER), 1, 4, 8, 36, 24, max_bits=3),
 }
-"""The largest filters first."""
+"""First those that need most SRAM."""
 
 
 def with_filters(lowered: Lowered, filters: FilterForm) -> Lowered:
-    """The same op with filters of this form; where there are none, of the next smaller form that is exact."""
+    """The same op with filters of this form; where there are none, of the next form before it that is exact."""
     for form, tiles in TILES.items():
         made = with_tiles(lowered, tiles) if filters.at_most(form) is form else None
         if made is not None:
@@ -152,7 +145,7 @@ def _params_with_tiles(params: Params, tiles: Tiles) -> Params | None:
     names = ("kernel_height", "kernel_width", "stride_width", "dilation_width", "groups")
     depth, channels = numbers["in_channels"], numbers["out_channels"]
     is_3x3 = tuple(numbers[name] for name in names) == (3, 3, 1, 1, 1)
-    is_divisible = depth % tiles.multiple == channels % tiles.channels == 0
+    is_divisible = depth % tiles.depth == channels % tiles.channels == 0
     if not is_3x3 or not is_divisible or depth > MAX_CHANNELS or numbers["out_width"] < MIN_WIDTH:
         return None
     filters = values_of(fields["filter"]).reshape(channels, 3, 3, depth)
@@ -179,8 +172,9 @@ def _params_with_tiles(params: Params, tiles: Tiles) -> Params | None:
 def _find_sequence(channels: Channels, planes: Array, tiles: Tiles) -> Sequence | None:
     """Without an offset for negative sums, if any number of bits allows it. planes: the transformed filters."""
     largest = np.abs(planes).max()
-    room = [bits for bits in SUM_BITS if largest << (bits - tiles.sum_bits) <= np.iinfo(np.int16).max]
-    sequences = [find_sequence(channels, bits) for bits in room]
+    some_bits = range(tiles.max_bits, tiles.max_bits - RAISED, -1)
+    room = [bits for bits in some_bits if largest << bits <= np.iinfo(np.int16).max]
+    sequences = [find_sequence(channels, tiles.multiple << bits) for bits in room]
     found = [one for one in sequences if one is not None]
     return min(found, key=lambda one: one.negative is not None, default=None)
 
@@ -192,10 +186,10 @@ def _scratch_bytes(params: Params, tiles: Tiles) -> int:
 def tile_filters(planes: Array, bias: Array, sequence: Sequence, tiles: Tiles) -> Array:
     """int32, in groups of channels that are computed together. planes: the transformed filters."""
     groups = np.arange(len(planes)).reshape(-1, tiles.channels)
-    raised = planes[:, ORDER][:, :, tiles.row_order] << (sequence.sum_bits - tiles.sum_bits)
+    raised = planes * (sequence.multiple // tiles.multiple)
     lanes = lane_fours(raised.reshape(len(planes), -1, planes.shape[-1]))[groups]
     words = lanes.reshape(*groups.shape, -1, 2, 2).transpose(0, 2, 3, 1, 4).reshape(len(groups), -1)
     numbers = words.astype("<i2").view("<i4").astype(np.int64)
-    parts = (bias[groups] << sequence.sum_bits, numbers, *group_factors(sequence, groups))
+    parts = (bias[groups] * sequence.multiple, numbers, *group_factors(sequence, groups))
     stream: Array = np.concatenate(parts, 1).ravel()
     return stream

@@ -21,7 +21,7 @@ TILES = "sapmcu_winograd_conv2d_s8_params"
 TILES_WIDTH, TILES_COLUMNS, TILES_PLANES = 4, 6, 16
 """Columns of y that are computed at once, those of x that they read, products for each: winograd_tiles.h."""
 TILES_ROW = "sapmcu_winograd_conv2d_row_s8"
-ROW_WIDTH, ROW_COLUMNS, ROW_PLANES, ROW_ROWS, ROW_BLOCK, ROW_STEP, ROW_ROUND = 2, 4, 4, 3, 4, 8, 6
+ROW_WIDTH, ROW_COLUMNS, ROW_PLANES, ROW_ROWS, ROW_BLOCK, ROW_STEP, ROW_ROUND = 4, 6, 6, 3, 4, 8, 6
 """For one row of y: the same, rows of each, channels at once, numbers of a step, steps of a round: winograd_row.h."""
 BLOCK = 2
 """Pixels and channels that kernels of matrix products compute at once."""

@@ -139,6 +139,17 @@ def test_tiles_have_what_room_there_is_op_by_op() -> None:
     assert (program.filters[0], program.filters[3]) == (FilterForm.WINOGRAD_ROW, FilterForm.WINOGRAD)
 
 
+def test_forms_that_take_the_place_of_others_have_room_in_flash() -> None:
+    graph, twins = two_convolutions(), load_board(M4F).twins
+    filters = choose_filters(graph, load_board(M4F))
+    roomy, tight = (
+        plan_native(graph, NativeWish(Optimize.AUTO, 0.0, 1, twins=twins, filters=filters, flash_bytes=flash_bytes))[0]
+        for flash_bytes in (1 << 20, flash_of(graph, filters))
+    )
+    assert roomy is not None and tight is not None
+    assert roomy.filters[0] is FilterForm.WINOGRAD_ROW and tight.filters[0] is FilterForm.INT16
+
+
 def write(directory: Path, prefer: Prefer | None, filters: tuple[FilterForm, ...]) -> Path:
     graph, board = two_convolutions(), load_board(M4F)
     program = lower_graph(graph, twins=board.twins, filters=filters)

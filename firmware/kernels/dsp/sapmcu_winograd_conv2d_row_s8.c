@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A tile, two columns of y, at a time; the last one may overlap that before. */
+/* A tile, four columns of y, at a time; the last one may overlap that before. */
 #include "sapmcu/winograd_conv2d.h"
 
 #include "dsp.h"
 #include "winograd_row.h"
 
-enum { ROWS = 3, COLUMNS = 4 };
+enum { ROWS = 3, COLUMNS = 6, RESULTS = 4 };
 
 /* Of a tile whose first column is `first`; zeros beside the image. */
 static void find_columns(const sapmcu_winograd_conv2d_s8_params *p, const int8_t *row, int32_t first,
@@ -34,8 +34,8 @@ void sapmcu_winograd_conv2d_row_s8(const void *params, const int8_t *const *rows
     products.pixel_bytes = p->out_channels;
     products.shift = p->shift;
     products.filter = p->filter;
-    for (uint32_t first = 0; first < p->out_width; first += 2) {
-        const uint32_t at = first + 2 <= p->out_width ? first : p->out_width - 2U;
+    for (uint32_t first = 0; first < p->out_width; first += RESULTS) {
+        const uint32_t at = first + RESULTS <= p->out_width ? first : p->out_width - (uint32_t)RESULTS;
         const int8_t *columns[ROWS][COLUMNS];
         for (uint32_t row = 0; row < ROWS; row++) {
             find_columns(p, rows[row], (int32_t)at - p->pad_left, columns[row]);
