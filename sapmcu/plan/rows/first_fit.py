@@ -148,13 +148,7 @@ class FirstFit:
         self.blocks = blocks
         self.sizes = [block.size_bytes for block in blocks]
         self.alignments = [block.alignment for block in blocks]
-        self.alone: list[list[int]] = []
-        self.pairs: list[list[tuple[int, int, int]]] = []
-        columns = _Columns(blocks)
-        for index in range(len(blocks)):
-            alone, pairs = columns.meeting(index)
-            self.alone.append(alone)
-            self.pairs.append(pairs)
+        self.alone, self.pairs = _meetings(blocks)
         self.order: list[int] = []
         self.offsets = [0] * len(blocks)
         self.ends = [0] * len(blocks)  # 0: has no place yet
@@ -203,38 +197,40 @@ class FirstFit:
         return lowest
 
 
-class _Columns:
-    """The parts of all blocks, as columns; is_only: of a block of one part."""
+def _meetings(blocks: Sequence[Block]) -> tuple[list[list[int]], list[list[tuple[int, int, int]]]]:
+    """Of FirstFit, alone and pairs of each block: parts as they come, each with those that still live."""
+    alone: list[list[int]] = [[] for _ in blocks]
+    apart: dict[tuple[int, int], set[tuple[int, int]]] = {}
+    only: list[tuple[int, int]] = []  # (last step, block) of those that live and have one part
+    others: list[tuple[int, int, Part]] = []
+    parts = [(part.first, index, part) for index, block in enumerate(blocks) for part in block.parts]
+    for first, index, part in sorted(parts, key=lambda one: one[:2]):
+        only = [one for one in only if one[0] >= first]
+        others = [one for one in others if one[0] >= first]
+        beside = [(other, its) for _, other, its in others if other != index]
+        if len(blocks[index].parts) == 1:
+            alone[index] += [other for _, other in only]
+            for _, other in only:
+                alone[other].append(index)
+            only.append((part.last, index))
+        else:
+            beside += [(other, blocks[other].parts[0]) for _, other in only]
+            others.append((part.last, index, part))
+        for other, its in beside:
+            between = (its.offset_bytes - part.end, its.end - part.offset_bytes)
+            apart.setdefault((index, other), set()).add(between)
+    pairs: list[list[tuple[int, int, int]]] = [[] for _ in blocks]
+    for (index, other), found in apart.items():
+        for low, high in _merged(found):
+            pairs[index].append((other, low, high))
+            pairs[other].append((index, -high, -low))
+    return alone, pairs
 
-    def __init__(self, blocks: Sequence[Block]) -> None:
-        self.blocks = blocks
-        parts = [(index, part) for index, block in enumerate(blocks) for part in block.parts]
-        self.parts = [part for _, part in parts]
-        self.owners = np.array([index for index, _ in parts])
-        self.is_only = np.array([len(blocks[index].parts) == 1 for index, _ in parts])
-        self.first = np.array([part.first for part in self.parts])
-        self.last = np.array([part.last for part in self.parts])
 
-    def meeting(self, index: int) -> tuple[list[int], list[tuple[int, int, int]]]:
-        """Of FirstFit, alone and pairs of one block."""
-        alone: list[int] = []
-        intervals: dict[int, list[tuple[int, int]]] = {}
-        block = self.blocks[index]
-        for part in block.parts:
-            beside = (self.first <= part.last) & (self.last >= part.first) & (self.owners != index)
-            if len(block.parts) == 1:
-                alone = self.owners[beside & self.is_only].tolist()
-                beside &= ~self.is_only
-            for number in np.flatnonzero(beside).tolist():
-                its = self.parts[number]
-                between = (its.offset_bytes - part.end, its.end - part.offset_bytes)
-                intervals.setdefault(int(self.owners[number]), []).append(between)
-        pairs = [(other, low, high) for other, found in intervals.items() for low, high in _merged(found)]
-        return alone, pairs
-
-
-def _merged(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _merged(intervals: Collection[tuple[int, int]]) -> list[tuple[int, int]]:
     """The same numbers in few open intervals; two that only touch leave the number between them free."""
+    if len(intervals) == 1:
+        return list(intervals)
     merged: list[tuple[int, int]] = []
     for low, high in sorted(intervals):
         if merged and low < merged[-1][1]:
