@@ -77,13 +77,14 @@ class RowForm:
     """An op, or a part of one, as steps: step o calls kernel(params, rows, y, scratch) once.
 
     rows holds the pointers of all reads, in their order: `window` for each. y is row first_row + o of `store` (rows,
-    row_bytes), offset_bytes into it. is_update: all steps write row 0, and behind its reads the kernel gets that row as
-    the step before left it, NULL in step 0: sums over rows. is_continued: step 0 gets it, too, as another form left it.
-    is_numbered: behind its reads the kernel gets the address of o, a uint32_t. in_place: reads on a row of which y
-    may lie where that row dies in this step. A form of a graph's input has no kernel and no reads: the application
-    delivers its rows. Where they come more than once or in part, its one read names the input, and tells where in its
-    rows the row_bytes of the store begin. macs: of one step. columns: None where a step needs all of them.
-    scratch_offset_bytes: in the arena, of a form that is part of a plan. scratch_offsets: by step, where they differ.
+    row_bytes), offset_bytes into it. part_bytes: how many bytes are written there, 0 for any of the row. is_update: all
+    steps write row 0, and behind its reads the kernel gets that row as the step before left it, NULL in step 0: sums
+    over rows. is_continued: step 0 gets it, too, as another form left it. is_numbered: behind its reads the kernel gets
+    the address of o, a uint32_t. in_place: reads on a row of which y may lie where that row dies in this step. A form
+    of a graph's input has no kernel and no reads: the application delivers its rows. Where they come more than once or
+    in part, its one read names the input, and tells where in its rows the row_bytes of the store begin. macs: of one
+    step. columns: None where a step needs all of them. scratch_offset_bytes: in the arena, of a form that is part of a
+    plan. scratch_offsets: by step, where they differ.
     """
 
     store: str
@@ -101,6 +102,7 @@ class RowForm:
     is_numbered: bool = False
     first_row: int = 0
     offset_bytes: int = 0
+    part_bytes: int = 0
     in_place: tuple[int, ...] = ()
     macs: int = 0
     columns: Columns | None = None
@@ -108,6 +110,13 @@ class RowForm:
     def scratch_at(self, step: int) -> int:
         """Where in the arena a step has its scratch."""
         return self.scratch_offsets[step] if self.scratch_offsets else self.scratch_offset_bytes
+
+    def bytes_of(self, row: int) -> tuple[int, int]:
+        """(first byte of the store that a step writes, or may write, of a row, the byte behind the last)."""
+        start = row * self.row_bytes
+        if not self.part_bytes:
+            return start, start + self.row_bytes
+        return start + self.offset_bytes, start + self.offset_bytes + self.part_bytes
 
     @property
     def gives_output(self) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from sapmcu.ir.cascade import Cascade, CascadePlan, RowRun
+from sapmcu.ir.cascade import Cascade, CascadePlan, RowForm, RowRun
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.memory import ArenaUse
 from sapmcu.ir.memory_map import Box, Content, MemoryMap
@@ -79,15 +79,17 @@ def cascade_map(graph: Graph, plan: CascadePlan) -> MemoryMap:
 
 
 Row = tuple[str, int]
+Span = tuple[int, int]
+"""Bytes first..end−1 of a row."""
 
 
 class _Recorder:
-    """When each row is written first and used last, by following the plan."""
+    """When rows, and parts that are written by themselves, are written first and used last, by following the plan."""
 
     def __init__(self, graph: Graph, plan: CascadePlan) -> None:
         self.graph, self.plan = graph, plan
         self.steps: list[str] = []
-        self.lives: dict[Row, tuple[int, int]] = {}
+        self.lives: dict[Row, dict[Span, tuple[int, int]]] = {}
         for name in graph.inputs:
             if name in plan.stores and not self._comes_by_rows(name):
                 self.use(name, range(len(plan.stores[name].offset_bytes)), 0)
@@ -98,8 +100,19 @@ class _Recorder:
 
     def use(self, store: str, rows: Iterable[int], at: int) -> None:
         for row in rows:
-            first, _ = self.lives.get((store, row), (at, at))
-            self.lives[store, row] = (first, at)
+            lives = self.lives.setdefault((store, row), {})
+            for span in lives or [(0, self.plan.stores[store].row_bytes)]:
+                lives[span] = (lives.get(span, (at, at))[0], at)
+
+    def write(self, form: RowForm, row: int, at: int) -> None:
+        """What strips write of a row of their result is there from then on, not before."""
+        if not form.part_bytes:
+            return self.use(form.store, (row,), at)
+        start, end = form.bytes_of(row)
+        before = row * form.row_bytes
+        lives = self.lives.setdefault((form.store, row), {})
+        lives[start - before, end - before] = (at, at)
+        return None
 
     def run(self, cascade: Cascade, run: RowRun) -> None:
         at, form, op = len(self.steps), cascade.forms[run.form], cascade.form_ops[run.form]
@@ -107,7 +120,7 @@ class _Recorder:
         for step in range(run.first, run.first + run.count):
             for reads in form.reads if form.kernel else ():  # an input that comes in strips isn't in the arena
                 self.use(reads.store, reads.of_step(step), at)
-            self.use(form.store, (form.first_row + (0 if form.is_update else step),), at)
+            self.write(form, form.first_row + (0 if form.is_update else step), at)
         rows = f"{run.first}..{run.first + run.count - 1}" if run.count > 1 else f"{run.first}"
         self.steps.append(f"{what}, row {rows}")
 
@@ -121,14 +134,15 @@ class _Recorder:
     def boxes(self) -> tuple[Box, ...]:
         """Rows that lie together and live equally long are one box."""
         boxes: list[Box] = []
-        for (name, row), (first, last) in sorted(self.lives.items()):
-            store = self.plan.stores[name]
-            offset, last = store.offset_bytes[row], len(self.steps) - 1 if name in self.graph.outputs else last
+        lives = ((*row, *span, *life) for row, spans in self.lives.items() for span, life in spans.items())
+        for name, row, start, end, first, last in sorted(lives):
+            offset, size = self.plan.stores[name].offset_bytes[row] + start, end - start
+            last = len(self.steps) - 1 if name in self.graph.outputs else last
             before = boxes[-1] if boxes else None
             if before and (before.name, before.first, before.last) == (name, first, last) and _end(before) == offset:
-                boxes[-1] = replace(before, size_bytes=before.size_bytes + store.row_bytes)
+                boxes[-1] = replace(before, size_bytes=before.size_bytes + size)
             else:
-                boxes.append(Box(name, _content(self.graph, name), first, last, offset, store.row_bytes))
+                boxes.append(Box(name, _content(self.graph, name), first, last, offset, size))
         return tuple(boxes)
 
 

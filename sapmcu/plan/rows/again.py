@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from sapmcu.ir.cascade import RowForm, RowReads
-from sapmcu.plan.rows.problem import Item, Problem, Source, Store
+from sapmcu.plan.rows.problem import Item, Problem, Source
+from sapmcu.plan.rows.store import Store
 
 MIN_GAP = 3
 """Works between two readers of a tensor for which it may be computed again."""

@@ -72,20 +72,24 @@ def make_blocks(
     together: Set[str],
     alignments: Mapping[str, int],
     *,
-    is_scratch_free: bool = False,
+    free_scratch_bytes: int | None = None,
 ) -> tuple[Blocks, Ranges]:
-    """together: the stores whose rows lie one behind the other. alignments: of each store. is_scratch_free: each step
-    of a form may have its scratch elsewhere.
+    """together: the stores whose rows lie one behind the other. alignments: of each store. free_scratch_bytes: where
+    scratch is so much, each step of its form may have it elsewhere.
     """
     ranges = live_ranges(problem, order)
     groups = _Groups(problem, ranges)
     for store in problem.stores:
         if store.name in together:
-            for row in store.numbers():
-                groups.join(row, store.first, row - store.first)
+            for row, start in zip(store.numbers(), store.starts(), strict=True):
+                groups.join(row, store.first, start)
+        elif len(store.edges) > 1:
+            for row in store.row_numbers():
+                for piece, edge in enumerate(store.edges):
+                    groups.join(row + piece, row, edge)
     for row, source in ranges.over.items():
         groups.lay_over(row, source)
-    owners = [store for store in problem.stores for _ in range(store.rows)]
+    owners = [store for store in problem.stores for _ in store.numbers()]
     blocks: list[Block] = []
     place = [(-1, 0)] * len(owners)
     for rows in groups.members.values():
@@ -98,18 +102,21 @@ def make_blocks(
         parts = [Part(place[row][1], problem.row_bytes[row], ranges.first[row], ranges.last[row]) for row in alive]
         blocks.append(Block(_merged(parts), max(alignments[owners[row].name] for row in rows)))
     scratch = {}
-    for key, parts in _scratch_parts(problem, order, is_scratch_free).items():
+    for key, parts in _scratch_parts(problem, order, free_scratch_bytes).items():
         scratch[key] = len(blocks)
         blocks.append(Block(tuple(parts), SCRATCH_ALIGNMENT))
     return Blocks(tuple(blocks), tuple(place), scratch), ranges
 
 
-def _scratch_parts(problem: Problem, order: Sequence[int], is_free: bool) -> dict[tuple[int, int, int], list[Part]]:
+def _scratch_parts(
+    problem: Problem, order: Sequence[int], free_bytes: int | None
+) -> dict[tuple[int, int, int], list[Part]]:
     parts: dict[tuple[int, int, int], list[Part]] = {}
     for time, number in enumerate(order):
         step = problem.steps[number]
         if step.scratch_bytes:
-            number = step.number if is_free and step.form >= 0 else ALL_STEPS
+            is_free = free_bytes is not None and step.scratch_bytes >= free_bytes and step.form >= 0
+            number = step.number if is_free else ALL_STEPS
             parts.setdefault((step.work, step.form, number), []).append(Part(0, step.scratch_bytes, time, time))
     return parts
 
@@ -123,12 +130,12 @@ class _Groups:
         self.offset = [0] * len(problem.row_bytes)
         self.members = {row: [row] for row in self.group}
 
-    def join(self, row: int, other: int, rows_between: int = 0) -> None:
-        """Put `row` so many rows of its size behind `other`; nothing where they are of one group already."""
+    def join(self, row: int, other: int, distance_bytes: int = 0) -> None:
+        """Put `row` so far behind `other`; nothing where they are of one group already."""
         old, new = self.group[row], self.group[other]
         if old == new:
             return
-        shift = self.offset[other] + rows_between * self.sizes[row] - self.offset[row]
+        shift = self.offset[other] + distance_bytes - self.offset[row]
         for one in self.members.pop(old):
             self.group[one] = new
             self.offset[one] += shift

@@ -16,14 +16,17 @@ from sapmcu.plan.native import plan_arena
 from sapmcu.plan.rows.assemble import ALL_STEPS, Blocks, make_blocks
 from sapmcu.plan.rows.first_fit import Placement
 from sapmcu.plan.rows.place import GOOD, place
-from sapmcu.plan.rows.problem import Problem, Source, Store, make_problem
+from sapmcu.plan.rows.problem import Problem, Source, make_problem
 from sapmcu.plan.rows.schedule import NO_LIMIT, Live, Segment
 from sapmcu.plan.rows.search import Choice, choices, front_choices
+from sapmcu.plan.rows.store import Store
 from sapmcu.plan.rows.verify import verify_cascades
 
 INTERFACE_ALIGNMENT = 8
 """Of the graph's inputs and outputs, and of numbers of 8 bytes. Source: AAPCS32, 5.3."""
 WORD = 4
+LARGE_SCRATCH = 1 / 16
+"""Of the peak: what a form in strips needs at least to have several places at first."""
 WORTH_PLACES = 0.01
 """What plans must save in which scratch has several places, as a share of the arena."""
 
@@ -136,16 +139,22 @@ class _Planner:
     def placed(
         self, segments: Sequence[Segment], order: Sequence[int], ends: Sequence[int]
     ) -> tuple[Blocks, Placement]:
-        """Scratch of a form at one place; at several, which takes larger tables, where that saves enough."""
+        """Scratch of a form at one place; at several, which takes larger tables, where that saves enough.
+
+        In strips, which have very many forms, at first that of few.
+        """
         together, alignments, cuts = self.together(segments), self.alignments(), _cuts(segments, ends)
         blocks, _ = make_blocks(self.problem, order, together, alignments)
         placement = place(blocks.blocks, cuts)
-        if not blocks.scratch or cuts or placement.size_bytes <= GOOD * placement.bound_bytes:
-            return blocks, placement
-        others, _ = make_blocks(self.problem, order, together, alignments, is_scratch_free=True)
-        other = place(others.blocks, cuts)
-        is_worth_it = other.size_bytes <= (1 - WORTH_PLACES) * placement.size_bytes
-        return (others, other) if is_worth_it else (blocks, placement)
+        for share in (LARGE_SCRATCH, 0) if cuts else (0,):
+            if not blocks.scratch or placement.size_bytes <= GOOD * placement.bound_bytes:
+                break
+            least = int(share * placement.bound_bytes)
+            others, _ = make_blocks(self.problem, order, together, alignments, free_scratch_bytes=least)
+            other = place(others.blocks, cuts)
+            if other.size_bytes <= (1 - WORTH_PLACES) * placement.size_bytes:
+                blocks, placement = others, other
+        return blocks, placement
 
     def whole_plan(self, arena: ArenaPlan) -> CascadePlan:
         """A plan of whole ops, as one of this kind."""
@@ -274,7 +283,7 @@ class _Views:
         self.stores = {}
         for store in problem.stores:
             offsets = []
-            for row in store.numbers():
+            for row in store.row_numbers():
                 block, offset = blocks.place[row]
                 offsets.append(placement.offset_bytes[block] + offset if block >= 0 else 0)
             for name in store.tensors or (store.name,):

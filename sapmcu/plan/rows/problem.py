@@ -11,31 +11,10 @@ from sapmcu.ir.cascade import GIVE_ROW, Columns, RowForm, RowReads
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.native import FunctionRef, Lowered, Params, StaticRef, Value
 from sapmcu.plan.native import scratch_bytes
+from sapmcu.plan.rows.store import Store
 
 INPUT = -1
 """The op of forms that stand for a graph's input, delivered by rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """Bytes that one or several tensors share, as rows; first: the number of its row 0.
-
-    tensors: the graph's tensors that are these bytes. is_kept: it lives to the end.
-    """
-
-    name: str
-    rows: int
-    row_bytes: int
-    first: int
-    tensors: tuple[str, ...]
-    is_kept: bool
-
-    def numbers(self) -> range:
-        return range(self.first, self.first + self.rows)
-
-    def covering(self, start: int, end: int) -> range:
-        """The numbers of the rows that have the bytes start..end−1 of the store."""
-        return range(self.first + start // self.row_bytes, self.first + -(-end // self.row_bytes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,14 +238,37 @@ class _Builder:
         tensors: dict[str, list[str]] = {}
         for name, owner in owners.items():
             tensors.setdefault(owner, []).append(name)
-        first = 0
+        first, edges = 0, self.edges(sizes)
         for owner, (rows, row_bytes) in sizes.items():
             names = tuple(tensors.get(owner, ()))
             is_output = owner not in self.source.given and any(name in graph.outputs for name in names)
             is_kept = owner in self.kept or is_output
-            self.stores[owner] = Store(owner, rows, row_bytes, first, names, is_kept)
-            self.row_bytes += [row_bytes] * rows
-            first += rows
+            store = Store(owner, rows, row_bytes, first, names, is_kept, edges.get(owner, (0,)))
+            self.stores[owner] = store
+            self.row_bytes += store.sizes() * rows
+            first += len(store.numbers())
+
+    def edges(self, sizes: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, ...]]:
+        """Of stores of which forms write parts of rows, and of those that lie over them or under them."""
+        found: dict[str, set[int]] = {}
+        for form in (form for item in self.items for form in item.forms if form.part_bytes):
+            owner = self.owner(form.store)
+            found.setdefault(owner, {0}).update((form.offset_bytes, form.offset_bytes + form.part_bytes))
+        pairs = [pair for pair in self.pairs_in_place() if sizes[pair[0]] == sizes[pair[1]]] if found else []
+        while new := [pair for pair in pairs if found.get(pair[0]) != found.get(pair[1])]:
+            for one, other in new:
+                found[one] = found[other] = found.get(one, set()) | found.get(other, set())
+        return {name: tuple(sorted(edges - {sizes[name][1]})) for name, edges in found.items()}
+
+    def pairs_in_place(self) -> Iterator[tuple[str, str]]:
+        """(store, another one in whose place its rows may be written)."""
+        for item in self.items:
+            names = [] if item.lowered is None else [*item.lowered.in_place]
+            names += [(form.store, form.reads[one].store) for form in item.forms for one in form.in_place]
+            yield from ((self.owner(result), self.owner(operand)) for result, operand in names)
+
+    def owner(self, name: str) -> str:
+        return self.source.owners.get(name, name)
 
     def whole_step(self, item: Item, lowered: Lowered) -> RowStep:
         op, owners = self.source.graph.ops[item.op], self.source.owners
@@ -275,7 +277,7 @@ class _Builder:
         over: list[tuple[int, int]] = []
         for result, operand in lowered.in_place:
             y, x = self.store(result), self.store(operand)
-            if y.rows == x.rows and y.row_bytes == x.row_bytes:
+            if (y.rows, y.row_bytes, y.edges) == (x.rows, x.row_bytes, x.edges):
                 over += zip(y.numbers(), x.numbers(), strict=True)
         return RowStep(
             work=len(self.works),
@@ -288,7 +290,7 @@ class _Builder:
         )
 
     def store(self, name: str) -> Store:
-        return self.stores[self.source.owners.get(name, name)]
+        return self.stores[self.owner(name)]
 
     def add_work(self, item: Item, whole: RowStep | None) -> None:
         """The whole op is offered where its forms read every row, too, so that all agree about when rows die."""
@@ -308,26 +310,28 @@ class _Builder:
             target = self.store(form.store)
             for number in range(form.steps):
                 row = 0 if form.is_update else form.first_row + number
-                start = row * form.row_bytes
-                writes = tuple(target.covering(start, start + form.row_bytes))
+                writes = tuple(target.covering(*form.bytes_of(row)))
                 rows = [tuple(self.rows_read(reads, number)) for reads in form.reads if form.kernel]
-                reads = tuple(dict.fromkeys(row for one in rows for row in one))
+                reads = tuple(dict.fromkeys(row for one in rows for pieces in one for row in pieces))
+                sizes = [self.row_bytes[row] for row in writes]
                 over = tuple(
-                    (writes[0], row)
+                    pair
                     for one in form.in_place
-                    for row in rows[one]
-                    if len(writes) == 1 and self.row_bytes[writes[0]] == self.row_bytes[row]
+                    for pieces in rows[one]
+                    if [self.row_bytes[row] for row in pieces] == sizes
+                    for pair in zip(writes, pieces, strict=True)
                 )
                 yield RowStep(len(self.works), index, number, reads, writes, form.scratch_bytes, over)
 
-    def rows_read(self, reads: RowReads, step: int) -> Iterator[int]:
+    def rows_read(self, reads: RowReads, step: int) -> Iterator[range]:
+        """Of each row the numbers of its pieces; of a row that is several of the store's, theirs."""
         source = self.store(reads.store)
         for row in reads.of_step(step):
-            yield from source.covering(row * reads.row_bytes, (row + 1) * reads.row_bytes)
+            yield source.covering(row * reads.row_bytes, (row + 1) * reads.row_bytes)
 
     def problem(self, trailing_ops: tuple[int, ...]) -> Problem:
         stores = tuple(self.stores.values())
-        count = sum(store.rows for store in stores)
+        count = len(self.row_bytes)
         writers: list[list[int]] = [[] for _ in range(count)]
         readers: list[dict[int, int]] = [{} for _ in range(count)]
         numbers = {(one.work, one.form, one.number): number for number, one in enumerate(self.steps)}

@@ -121,7 +121,7 @@ class Live:
             if order is not None:
                 order.append(number)
             step, touched = problem.steps[number], self.rows_of[number]
-            shared = 0  # bytes of a new row that lie on a row that dies
+            shared = 0  # bytes of new rows that lie on rows that die
             for row in touched:
                 if born[row] == stamp:
                     continue
@@ -134,7 +134,8 @@ class Live:
                     live += sizes[row]
                     for target, source in step.over:
                         if target == row and left[source] == 1 and last_works[source] < end:
-                            shared = sizes[row]
+                            shared += sizes[row]
+                            break
             simulated += 1
             peak = max(peak, live - shared + step.scratch_bytes)
             if peak > limit:

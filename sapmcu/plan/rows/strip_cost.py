@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -150,40 +150,53 @@ class StripCosts:
         return tuple(items)
 
     def _strip(self, segment: Segment, strips: Sequence[Strip], number: int, limit: int) -> tuple[int, Cuts]:
-        """(peak, the best cuts); NO_LIMIT where it is above the limit."""
-        works = self._works(segment, strips, number)
-        results = self._results(segment)
-        made = results if any(results & one.made.keys() for one in strips[:number]) else set[str]()
-        kept = self._read(segment, strips[number + 1 :]) | (results if number + 1 < len(strips) else set())
-        beside = self._beside(segment, strips, number)
+        """(peak, the best cuts); NO_LIMIT where it is above the limit.
+
+        Strips of the same sizes need the same beside what lives as they begin.
+        """
+        works, made = self._works(segment, strips, number), self._made(segment, strips[:number])
+        before, is_last = self._before(segment, strips, number), number + 1 == len(strips)
+        kept = self._read(segment, strips[number + 1 :])
         sizes = tuple(
-            (work.index, form.row_bytes, *(reads.row_bytes for reads in form.reads))
+            (work.index, form.row_bytes, form.part_bytes, *(reads.row_bytes for reads in form.reads))
             for work in works
             for form in work.forms
         )
-        signature = (segment.first, segment.end, bool(made), frozenset(kept), beside, sizes)
-        if signature not in self.simulated and limit > self.above.get(signature, -1):
-            live, beside = self._live(segment, works, kept, made, beside)
-            peak, cuts = _best_cuts(live, _cuts(works, self.kept_stores(segment)), limit - beside)
-            if peak + beside <= limit:
-                self.simulated[signature] = peak + beside, cuts
+        signature = (segment.first, segment.end, bool(made), is_last, frozenset(kept), sizes)
+        if signature not in self.simulated and limit - before > self.above.get(signature, -1):
+            live = self._live(segment, works, made, kept, is_last=is_last)
+            start = live.at_cut[0]
+            peak, cuts = _best_cuts(live, _cuts(works, self.kept_stores(segment)), limit - before + start)
+            if peak - start <= limit - before:
+                self.simulated[signature] = peak - start, cuts
             else:
-                self.above[signature] = limit
-        return self.simulated.get(signature, (NO_LIMIT, ()))
+                self.above[signature] = limit - before
+        peak, cuts = self.simulated.get(signature, (NO_LIMIT, ()))
+        return peak + before, cuts
 
-    def _results(self, segment: Segment) -> Set[str]:
-        """What the last work makes a part of in each strip: its result, or sums from which the last strip makes it."""
+    def _made(self, segment: Segment, strips: Sequence[Strip]) -> dict[str, tuple[int, int]]:
+        """Of what the last work makes a part of in each strip, (its rows, bytes of each that are there after these).
+
+        That is its result, or sums, all of them in each strip, from which the last one makes it.
+        """
         forms = self.items[segment.end - 1].forms
-        return self._owners(form.store for form in (forms[:1] if forms[0].is_update else forms))
+        made: dict[str, tuple[int, int]] = {}
+        for form in forms[:1] if forms[0].is_update else forms:
+            ends = [strip.made[form.store][1] for strip in strips if form.store in strip.made]
+            if ends:
+                columns = None if form.is_update else form.columns
+                size = form.row_bytes if columns is None else form.row_bytes // columns.columns * max(ends)
+                made[self._owner(form.store)] = form.rows, size
+        return made
 
     def _read(self, segment: Segment, strips: Sequence[Strip]) -> Set[str]:
         """What strips read."""
         works = self.items[segment.first : segment.end]
         forms = (form for strip in strips for work in works for form in work.forms if form.store in strip.made)
-        return self._owners(reads.store for form in forms if form.kernel for reads in form.reads)
+        return {self._owner(reads.store) for form in forms if form.kernel for reads in form.reads}
 
-    def _owners(self, names: Iterable[str]) -> Set[str]:
-        return {self.source.owners.get(name, name) for name in names}
+    def _owner(self, name: str) -> str:
+        return self.source.owners.get(name, name)
 
     def _behind(self, segment: Segment) -> Set[str]:
         """What lives on behind a segment."""
@@ -198,21 +211,37 @@ class StripCosts:
         dead = (problem.row_bytes[row] for row in rows if problem.first_works[row] < first <= problem.last_works[row])
         return self.live.at_cut[first] - sum(dead)
 
+    def _before(self, segment: Segment, strips: Sequence[Strip], number: int) -> int:
+        """What lives as a strip begins: what was there before, what the strip before has left, parts of the result."""
+        columns = self._columns(segment.first, segment.end)
+        left = strips[number - 1].left if number else {}
+        made = sum(rows * size for rows, size in self._made(segment, strips[:number]).values())
+        left_bytes = sum(columns[name] * (end - first) for name, (first, end) in left.items())
+        return self._beside(segment, strips, number) + left_bytes + made
+
     def _live(
-        self, segment: Segment, works: Sequence[StripWork], kept: Set[str], made: Set[str], beside: int
-    ) -> tuple[Live, int]:
-        """(one strip, the bytes that live beside it). kept: for later strips. made: what is there in part already."""
+        self,
+        segment: Segment,
+        works: Sequence[StripWork],
+        made: Mapping[str, tuple[int, int]],
+        kept: Set[str],
+        *,
+        is_last: bool,
+    ) -> Live:
+        """One strip. made: what is there of the result. kept: what later strips read."""
         left = {form.store for work in works if work.is_eager for form in work.forms}
+        results = set[str]() if is_last else {self._owner(form.store) for form in self.items[segment.end - 1].forms}
         items = self._items(segment, works, set())
-        part = make_problem(self.source, items, kept=self._behind(segment) | left | kept)
-        first_works = list(part.first_works)
-        for store in part.stores:
-            if store.name in made:  # as if it were there whole
-                first_works[store.first : store.first + store.rows] = [-1] * store.rows
-            if first_works[store.first] < 0 and (store.name in made or store.name not in self.problem.by_name):
-                beside += store.rows * store.row_bytes  # the strip before has left it
-        live = Live(replace(part, first_works=tuple(first_works)))
-        return live, beside - live.at_cut[0]
+        part = make_problem(self.source, items, kept=self._behind(segment) | left | kept | results)
+        first_works, last_works = list(part.first_works), list(part.last_works)
+        for store in (store for store in part.stores if store.name in made):
+            for row, start in zip(store.numbers(), store.starts(), strict=True):
+                is_there = start % store.row_bytes < made[store.name][1]
+                if is_there:
+                    first_works[row] = -1  # sums are written again
+                elif not part.writers[row]:
+                    last_works[row] = -1  # a later strip makes it
+        return Live(replace(part, first_works=tuple(first_works), last_works=tuple(last_works)))
 
     def can_be_cut(self, first: int, end: int) -> bool:
         """Whether only the last work's result is read behind the works, and nothing is seen by two names inside."""

@@ -244,6 +244,7 @@ def _narrow(form: RowForm, strip: Strip, number: int) -> RowForm:
         store=form.store if held is None else _strip_name(form.store, number),
         row_bytes=form.row_bytes if held is None else pixel * (held[1] - held[0]),
         offset_bytes=0 if form.is_update else pixel * (first - (held or (0, 0))[0]),
+        part_bytes=pixel * width if held is None and not form.is_update else 0,
         reads=reads,
         params=_narrow_params(form.params, columns, width, taken[1] - taken[0], before),
         scratch_bytes=form.scratch_bytes - columns.scratch_bytes * (columns.columns - width) // WORD * WORD,

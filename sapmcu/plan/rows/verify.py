@@ -215,19 +215,20 @@ class _CascadeReplay:
 
     def write(self, form: RowForm, index: int, step: int, used: list[tuple[int, int]], who: str) -> tuple[int, int]:
         row = 0 if form.is_update else form.first_row + step
-        first, start = row * form.row_bytes, self.place(form).offset_bytes[row]
-        end = start + form.row_bytes
+        first, behind = form.bytes_of(row)
+        start = self.place(form).offset_bytes[row] + first - row * form.row_bytes
+        end = start + behind - first
         may_be_over = {self.place(form.reads[one]).offset_bytes[row_] for one, row_ in self.single_rows(form, step)}
         for span in used:
             if _meet((start, end), span):
                 assert span[0] == start and start in may_be_over, f"{who} overwrites what it reads"
-        key = (self.replay.owner(form.store), first)
+        key = (self.replay.owner(form.store), row * form.row_bytes)
         if form.is_update and step == 0:
             assert form.is_continued == (self.written[key] > 0), f"{who} begins sums anew, or goes on with none"
-        if self.written[key]:
-            self.replay.check(form.store, first, form.row_bytes, start, who)
+        if self.written[key] and not form.part_bytes:  # else other forms' bytes may be anything until they are read
+            self.replay.check(form.store, first, behind - first, start, who)
         self.written[key] += 1
-        self.replay.write(form.store, first, form.row_bytes, start)
+        self.replay.write(form.store, first, behind - first, start)
         return start, end
 
     def single_rows(self, form: RowForm, step: int) -> Iterator[tuple[int, int]]:

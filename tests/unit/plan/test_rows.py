@@ -295,8 +295,8 @@ def test_a_mobilenet_in_strips_needs_less_than_published_for_fewer_macs() -> Non
     # msf-CNN, 2025, input excluded: 68.0 KB at 1.10 times the MACs, 21.4 KB at 1.30, 8.6 KB at 1.68
     graph = mobilenet_v2(144, 0.35, 2)
     few, more = cascade_front(graph, lower_ops(graph, twins=Twins.DSP), True, (0.05, 0.2))
-    assert few.arena_bytes <= 12_700 and few.macs <= 1.05 * graph_macs(graph)
-    assert more.arena_bytes <= 8_320 and more.macs <= 1.2 * graph_macs(graph)
+    assert few.arena_bytes <= 11_800 and few.macs <= 1.05 * graph_macs(graph)
+    assert more.arena_bytes <= 7_400 and more.macs <= 1.2 * graph_macs(graph)
 
 
 def test_runs_join_steps_of_one_form_that_follow_each_other() -> None:

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from native_data.striped import striped_choice
+from native_data.striped import striped_choice, striped_plan
 from networks_by_hand import Network, networks
 
-from sapmcu.ir.cascade import Cascade, CascadePlan
+from sapmcu.ir.cascade import Cascade, CascadePlan, RowForm
 from sapmcu.ir.graph import Graph
+from sapmcu.ir.memory_map import Box
 from sapmcu.lower import lower_graph
 from sapmcu.plan.maps import cascade_map
 from sapmcu.plan.native import plan_arena
@@ -67,6 +70,50 @@ def test_a_map_of_strips_has_no_input_that_comes_by_rows() -> None:
     shown = cascade_map(graph, plan)
     assert all(box.offset_bytes + box.size_bytes <= plan.arena_bytes for box in shown.boxes)
     assert {box.name for box in shown.boxes} <= plan.stores.keys() - {graph.inputs[0]}
+
+
+def wide_to_wide() -> Graph:
+    """Two convolutions whose result, 8,192 bytes, is all that they need many of."""
+    net = Network((16, 32), 2)
+    return net.graph(net.conv(net.conv(net.x, 16, (3, 3)), 16, (3, 3)))
+
+
+def parts_written(plan: CascadePlan) -> list[RowForm]:
+    return [form for one in cascades(plan) for form in one.forms if form.part_bytes]
+
+
+@pytest.mark.parametrize("keeps", (False, True))
+def test_columns_of_a_result_take_no_room_before_their_strip(keeps: bool) -> None:
+    graph = wide_to_wide()
+    plan = striped_plan(graph, keeps=keeps, by_rows=True)
+    parts = parts_written(plan)
+    assert sum(form.part_bytes for form in parts) == parts[0].row_bytes
+    boxes = cascade_map(graph, plan).boxes
+    result = [box for box in boxes if box.name == parts[0].store]
+    assert len({box.first for box in result}) >= len(parts)
+    assert any(one.last <= two.first and meet(one, two) for one in boxes for two in result if one.name != two.name)
+    at_once = [(one, two) for one in boxes for two in boxes if one.first <= two.first <= one.last and meet(one, two)]
+    assert all(one is two or one.last == two.first for one, two in at_once)
+
+
+def meet(one: Box, two: Box) -> bool:
+    """In space. In time they may where a row takes the place of one that dies in the same step."""
+    ends = one.offset_bytes + one.size_bytes, two.offset_bytes + two.size_bytes
+    return one.offset_bytes < ends[1] and two.offset_bytes < ends[0]
+
+
+def test_a_strip_that_writes_beside_its_columns_is_found() -> None:
+    graph = wide_to_wide()
+    plan = striped_plan(graph, keeps=True, by_rows=True)
+    (cascade,) = [one for one in cascades(plan) if parts_written(plan)[0] in one.forms]
+    for change in (-1, 1):
+        forms = [
+            replace(form, part_bytes=form.part_bytes + change * 16) if form is parts_written(plan)[1] else form
+            for form in cascade.forms
+        ]
+        parts = tuple(replace(one, forms=tuple(forms)) if one is cascade else one for one in plan.parts)
+        with pytest.raises(AssertionError):
+            verify_cascades(graph, lower_graph(graph).steps, replace(plan, parts=parts))
 
 
 def test_an_input_in_ram_is_read_in_strips_without_extra_macs() -> None:
