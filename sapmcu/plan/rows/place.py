@@ -20,24 +20,41 @@ MAX_PLACED_BETWEEN = 8_000
 """Of search, for the blocks between two cuts."""
 MANY = 2_000
 """More blocks than these are only placed part by part, if there are cuts: first fit of all of them takes seconds."""
+NO_LIMIT = 1 << 62
 FEW = 0.3
 """Where no more than this share of the peak lives across a cut, what lives before it and behind it is placed apart."""
 
 
 def place(blocks: Sequence[Block], cuts: Sequence[int] = ()) -> Placement:
     """cuts: steps that few blocks live across, as between strips."""
+    found = place_below(blocks, cuts, NO_LIMIT)
+    assert found is not None
+    return found
+
+
+def place_below(blocks: Sequence[Block], cuts: Sequence[int], limit: int) -> Placement | None:
+    """None where more than limit bytes are needed."""
     if not blocks:
         return Placement((), 0, 0)
     live = live_bytes(blocks)
     bound = int(live.max())
     across, epochs = _parts(blocks, range(len(blocks)), _few_across(blocks, cuts, int(FEW * bound)), live)
-    fit = FirstFit(blocks)
-    offsets = fit.run(sorted(across, key=lambda index: (-blocks[index].area, index)))
-    size = max((fit.ends[index] for index in across), default=0)
+    fit = FirstFit([blocks[index] for index in across])
+    fit.run(sorted(range(len(across)), key=lambda number: (-fit.blocks[number].area, number)))
+    offsets, size = dict(zip(across, fit.offsets, strict=True)), max(fit.ends, default=0)
     for epoch in epochs:
-        found = _Epoch(fit, offsets, epoch, max(bound, size)).placed(cuts)
-        offsets, size = found.offset_bytes, max(size, found.size_bytes)
-    return Placement(offsets, size, bound)
+        known = sorted((*across, *epoch))
+        found = _Epoch(
+            FirstFit([blocks[index] for index in known]),
+            [offsets.get(index, 0) for index in known],
+            [number for number, index in enumerate(known) if index not in offsets],
+            max(bound, size),
+        ).placed(cuts)
+        size = max(size, found.size_bytes)
+        if size > limit:
+            return None
+        offsets |= dict(zip(known, found.offset_bytes, strict=True))
+    return Placement(tuple(offsets[index] for index in range(len(blocks))), size, bound)
 
 
 def _few_across(blocks: Sequence[Block], cuts: Sequence[int], few_bytes: int) -> list[int]:

@@ -15,7 +15,7 @@ from sapmcu.ir.native import ArenaPlan, Step
 from sapmcu.plan.native import plan_arena
 from sapmcu.plan.rows.assemble import ALL_STEPS, Blocks, make_blocks
 from sapmcu.plan.rows.first_fit import Placement
-from sapmcu.plan.rows.place import GOOD, place
+from sapmcu.plan.rows.place import GOOD, place, place_below
 from sapmcu.plan.rows.problem import Problem, Source, make_problem
 from sapmcu.plan.rows.schedule import NO_LIMIT, Live, Segment
 from sapmcu.plan.rows.search import Choice, choices, front_choices
@@ -151,8 +151,8 @@ class _Planner:
                 break
             least = int(share * placement.bound_bytes)
             others, _ = make_blocks(self.problem, order, together, alignments, free_scratch_bytes=least)
-            other = place(others.blocks, cuts)
-            if other.size_bytes <= (1 - WORTH_PLACES) * placement.size_bytes:
+            other = place_below(others.blocks, cuts, int((1 - WORTH_PLACES) * placement.size_bytes))
+            if other is not None:
                 blocks, placement = others, other
         return blocks, placement
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 from sapmcu.plan.rows.again import item_macs
 from sapmcu.plan.rows.problem import Item, Problem, Source, make_problem
 from sapmcu.plan.rows.schedule import NO_LIMIT, Live, Segment
+from sapmcu.plan.rows.store import Store
 from sapmcu.plan.rows.strips import Strip, StripWork, strip_macs, strip_spans, strip_works
 
 MAX_STRIPS = 40
@@ -26,7 +27,7 @@ def _key(segment: Segment) -> Key:
 
 @dataclass
 class StripCosts:
-    """live: of the whole problem. spans, simulated, peaks, cuttable: what is known already; above: limits that others
+    """live: of the whole problem. spans, simulated, peaks, cuttable, behind: what is known; above: limits that others
     are above.
     """
 
@@ -38,6 +39,7 @@ class StripCosts:
     peaks: dict[Key, int] = field(default_factory=dict)
     above: dict[object, int] = field(default_factory=dict)
     cuttable: dict[tuple[int, int], bool] = field(default_factory=dict)
+    behind: dict[int, Mapping[str, Set[int]]] = field(default_factory=dict)
 
     @property
     def problem(self) -> Problem:
@@ -175,7 +177,7 @@ class StripCosts:
         return peak + before, cuts
 
     def _made(self, segment: Segment, strips: Sequence[Strip]) -> dict[str, tuple[int, int]]:
-        """Of what the last work makes a part of in each strip, (its rows, bytes of each that are there after these).
+        """Of what the last work makes a part of in each strip, (rows that stay, bytes of each after these strips).
 
         That is its result, or sums, all of them in each strip, from which the last one makes it.
         """
@@ -186,7 +188,8 @@ class StripCosts:
             if ends:
                 columns = None if form.is_update else form.columns
                 size = form.row_bytes if columns is None else form.row_bytes // columns.columns * max(ends)
-                made[self._owner(form.store)] = form.rows, size
+                owner = self._owner(form.store)
+                made[owner] = form.rows if form.is_update else len(self._behind(segment)[owner]), size
         return made
 
     def _read(self, segment: Segment, strips: Sequence[Strip]) -> Set[str]:
@@ -198,18 +201,23 @@ class StripCosts:
     def _owner(self, name: str) -> str:
         return self.source.owners.get(name, name)
 
-    def _behind(self, segment: Segment) -> Set[str]:
-        """What lives on behind a segment."""
-        problem, end = self.problem, segment.end
-        return {one.name for one in problem.stores if max(problem.last_works[row] for row in one.numbers()) >= end}
+    def _behind(self, segment: Segment) -> Mapping[str, Set[int]]:
+        """Of each store, the rows that live on behind a segment."""
+        last_works, end = self.problem.last_works, segment.end
+        if end not in self.behind:
+            self.behind[end] = {
+                store.name: {row for row, number in enumerate(store.numbers()) if last_works[number] >= end}
+                for store in self.problem.stores
+            }
+        return self.behind[end]
 
     def _beside(self, segment: Segment, strips: Sequence[Strip], number: int) -> int:
         """What lives of all that was there before, but for what only earlier strips read."""
-        gone = self._read(segment, strips[:number]) - self._read(segment, strips[number:]) - self._behind(segment)
-        problem, first = self.problem, segment.first
-        rows = (row for name in gone if name in problem.by_name for row in problem.by_name[name].numbers())
-        dead = (problem.row_bytes[row] for row in rows if problem.first_works[row] < first <= problem.last_works[row])
-        return self.live.at_cut[first] - sum(dead)
+        gone = self._read(segment, strips[:number]) - self._read(segment, strips[number:])
+        problem, first, end = self.problem, segment.first, segment.end
+        rows = [row for name in gone if name in problem.by_name for row in problem.by_name[name].numbers()]
+        dead = [row for row in rows if problem.first_works[row] < first <= problem.last_works[row] < end]
+        return self.live.at_cut[first] - sum(problem.row_bytes[row] for row in dead)
 
     def _before(self, segment: Segment, strips: Sequence[Strip], number: int) -> int:
         """What lives as a strip begins: what was there before, what the strip before has left, parts of the result."""
@@ -230,18 +238,28 @@ class StripCosts:
     ) -> Live:
         """One strip. made: what is there of the result. kept: what later strips read."""
         left = {form.store for work in works if work.is_eager for form in work.forms}
-        results = set[str]() if is_last else {self._owner(form.store) for form in self.items[segment.end - 1].forms}
-        items = self._items(segment, works, set())
-        part = make_problem(self.source, items, kept=self._behind(segment) | left | kept | results)
+        forms, items = self.items[segment.end - 1].forms, self._items(segment, works, set())
+        results, sums = {self._owner(form.store) for form in forms}, {self._owner(forms[0].store)}
+        part = make_problem(
+            self.source, items, kept=left | kept | (sums if forms[0].is_update and not is_last else set())
+        )
         first_works, last_works = list(part.first_works), list(part.last_works)
-        for store in (store for store in part.stores if store.name in made):
-            for row, start in zip(store.numbers(), store.starts(), strict=True):
-                is_there = start % store.row_bytes < made[store.name][1]
-                if is_there:
-                    first_works[row] = -1  # sums are written again
-                elif not part.writers[row]:
-                    last_works[row] = -1  # a later strip makes it
+        for store in (store for store in part.stores if store.name in self.problem.by_name):
+            there = made.get(store.name, (0, 0))[1] if store.name in results else store.row_bytes
+            for number, start in zip(store.numbers(), store.starts(), strict=True):
+                row, inside = divmod(start, store.row_bytes)
+                if inside < there:
+                    first_works[number] = -1  # even of sums, which are written again
+                elif not part.writers[number]:
+                    last_works[number] = -1  # a later strip makes it
+                if (inside < there or part.writers[number]) and self._stays(segment, store, row):
+                    last_works[number] = len(part.works)
         return Live(replace(part, first_works=tuple(first_works), last_works=tuple(last_works)))
+
+    def _stays(self, segment: Segment, store: Store, row: int) -> bool:
+        """Whether a row lives on behind a segment; any of them where others see other rows of it."""
+        behind, known = self._behind(segment)[store.name], self.problem.by_name[store.name]
+        return row in behind if (known.rows, known.row_bytes) == (store.rows, store.row_bytes) else bool(behind)
 
     def can_be_cut(self, first: int, end: int) -> bool:
         """Whether only the last work's result is read behind the works, and nothing is seen by two names inside."""

@@ -131,7 +131,7 @@ def test_peaks_of_strips_are_known_before_they_are_planned(graph: Graph, keeps: 
     source = Source(graph, {step.index: step.lowered for step in steps}, by_rows)
     choice = striped_choice(source, keeps=keeps)
     live = Live(make_problem(source, choice.items))
-    assert choice.peak_bytes == max(live.run(one, NO_LIMIT) or 0 for one in choice.segments)
+    assert choice.peak_bytes == max((live.run(one, NO_LIMIT) or 0 for one in choice.segments), default=0)
     plan = plan_choice(source, choice, source.items()[1])
     verify_cascades(graph, steps, plan)
     assert choice.peak_bytes <= plan.bound_bytes <= plan.arena_bytes
