@@ -34,10 +34,6 @@ class Window:
         rows, columns = (self._pads(axis, size[axis]) for axis in (0, 1))
         return rows, columns
 
-    def fits_exactly(self, size: tuple[int, int]) -> bool:
-        """Whether the windows lie side by side and tile the input, but for what "valid" leaves over at the end."""
-        return self.strides == self.size and self.pads(size) == ((0, 0), (0, 0))
-
     def _output(self, axis: int, length: int | None) -> int | None:
         if length is None:
             return None

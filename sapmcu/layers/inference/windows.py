@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from sapmcu.ir.rules.movement import MAX_JOINED
 from sapmcu.layers.cost import CENTRED_PIXELS
 from sapmcu.layers.pooling import NO_WEIGHT
 from sapmcu.layers.window import Window
@@ -80,23 +81,25 @@ def _spread(x: Any, placed: Placed, fill: float) -> Any:
     """[N,H',W',k·C]: the windows' pixels side by side."""
     window, (rows, columns) = placed.window, placed.outputs
     tall, wide = window.size
-    if not window.fits_exactly(placed.size) or tall != wide:
-        return _gathered(x, placed, fill)
+    if placed.is_padded:
+        x = tf.pad(x, ((0, 0), *window.pads(placed.size), (0, 0)), constant_values=fill)
+    if window.strides != window.size or tall != wide:
+        return _gathered(x, placed)
     covered = (rows * tall, columns * wide)
-    x = x if covered == placed.size else x[:, : covered[0], : covered[1]]
+    x = x if covered == tuple(x.shape[1:3]) else x[:, : covered[0], : covered[1]]
     return x if tall == 1 else tf.nn.space_to_depth(x, tall)
 
 
-def _gathered(x: Any, placed: Placed, fill: float) -> Any:
-    """[N,H',W',k·C] by a slice for each pixel of the window."""
-    if placed.is_padded:
-        x = tf.pad(x, ((0, 0), *placed.window.pads(placed.size), (0, 0)), constant_values=fill)
+def _gathered(x: Any, placed: Placed) -> Any:
+    """[N,H',W',k·C] by a slice for each pixel of the window, side by side, or those of each of its rows first."""
     (tall, wide), (down, right), (rows, columns) = placed.window.size, placed.window.strides, placed.outputs
     parts = [
         x[:, row : row + (rows - 1) * down + 1 : down, column : column + (columns - 1) * right + 1 : right]
         for row in range(tall)
         for column in range(wide)
     ]
+    if len(parts) > MAX_JOINED:
+        parts = [tf.concat(parts[row * wide : (row + 1) * wide], axis=3) for row in range(tall)]
     return tf.concat(parts, axis=3)
 
 

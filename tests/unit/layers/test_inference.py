@@ -15,6 +15,7 @@ from sapmcu.emit.tflite import write_tflite
 from sapmcu.errors import UserError
 from sapmcu.frontends.saved_model import convert_function
 from sapmcu.frontends.tflite import read_tflite
+from sapmcu.ir.check import graph_violations
 from sapmcu.ir.cost import graph_macs
 from sapmcu.ir.graph import Graph
 from sapmcu.ir.memory import Kernels
@@ -32,6 +33,8 @@ PLACES = [
     ((12, 12), 2, 2, "valid"),
     ((16, 18), 4, 4, "valid"),
     ((11, 13), 2, 2, "same"),
+    ((14, 13), 4, 4, "same"),
+    ((14, 13), 4, 2, "same"),
     ((13, 9), 3, 2, "same"),
     ((13, 9), (3, 2), (3, 2), "valid"),
 ]
@@ -148,6 +151,13 @@ def test_cost_is_that_of_the_int8_graph_which_has_no_float_and_no_op_that_tflm_l
         slack = cost.peak_bytes // 3
     assert 0 <= memory.peak.live_bytes - cost.peak_bytes <= slack
     assert cost.parameters == layer.count_params()
+
+
+@pytest.mark.parametrize("strides", [2, 4])
+@pytest.mark.parametrize("kind", ["sap", "lip", "gaussian", "soft"])
+def test_windows_of_16_pixels_beside_the_image_are_joined_by_ops_that_tflm_has(kind: str, strides: int) -> None:
+    graph, _ = int8_graph(pooling_model(kind, (14, 13, 6), 4, strides, "same"), (14, 13, 6))
+    assert not list(graph_violations(graph))
 
 
 @pytest.mark.parametrize(
