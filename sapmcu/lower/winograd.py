@@ -7,7 +7,7 @@ a convolution gives, and filters are raised by up to 2^3 or 2^6: 3072 · 2^3 and
 wrap, since results are their sums modulo 2^32; so all that has to be proved is that the results themselves have a
 place, as for other kernels. Numbers of x are within 1275 when they are transformed, so lanes of 16 bits hold them.
 
-Source: A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural Networks, 2015, section 4.1.
+Source: A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural Networks, 2015, sections 4.1 and 4.3.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ G_4 = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0,
 ORDER_2, ORDER_4 = (1, 2, 0, 3), (1, 2, 3, 4, 0, 5)
 """In which planes lie."""
 RAISED = 3
-"""By how many numbers of bits filters may be raised: by so many, one less, two less."""
+"""How many numbers of bits are tried, by which filters are raised: max_bits, one less, two less."""
 
 
 @dataclass(frozen=True, slots=True)

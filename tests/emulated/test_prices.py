@@ -14,6 +14,7 @@ from reference_models import reference_model
 from sapmcu.boards.board import load_board
 from sapmcu.filter_choice import preferred_filters
 from sapmcu.ir.build import Prefer
+from sapmcu.ir.filters import FilterForm
 from sapmcu.lower.graph import lower_graph
 from sapmcu.pipeline import native_graph
 from sapmcu.plan.price import PRICED_AS, PRICES, kernel_price, price_ops
@@ -25,9 +26,10 @@ MODELS = (
 )
 M4F, M0PLUS = "nucleo_f446re", "nucleo_g0b1re"
 ROWS = (
-    *((name, M4F, None) for name in MODELS),
-    *((name, M4F, Prefer.SPEED) for name in MODELS[:3]),
-    ("mlperf_kws_ref_model", M0PLUS, None),
+    *((name, M4F, None, FilterForm.INT8) for name in MODELS),
+    *((name, M4F, Prefer.SPEED, FilterForm.WINOGRAD) for name in MODELS[:3]),
+    ("mlperf_ic_resnet_quant", M4F, Prefer.SPEED, FilterForm.WINOGRAD_ROW),
+    ("mlperf_kws_ref_model", M0PLUS, None, FilterForm.INT8),
 )
 MAX_ERROR = 0.05
 LARGE = 0.02
@@ -35,11 +37,13 @@ LARGE = 0.02
 
 
 @pytest.mark.needs("arm-none-eabi-gcc", "unicorn", "tflite_micro")
-@pytest.mark.parametrize(("name", "board", "prefer"), ROWS)
-def test_prices_are_what_ops_take(tmp_path: Path, name: str, board: str, prefer: Prefer | None) -> None:
+@pytest.mark.parametrize(("name", "board", "prefer", "largest"), ROWS)
+def test_prices_are_what_ops_take(
+    tmp_path: Path, name: str, board: str, prefer: Prefer | None, largest: FilterForm
+) -> None:
     network, chosen = load_network(name), load_board(board)
     graph, *_ = native_graph(network.graph)
-    filters = preferred_filters(graph, chosen, prefer, print)
+    filters = [one.at_most(largest) for one in preferred_filters(graph, chosen, prefer, print)]
     program = lower_graph(graph, twins=chosen.twins, filters=filters)
     firmware = network_firmware(tmp_path, network, board, "unicorn", "gcc", program)
     run = run_vectors(firmware, "unicorn", network.vectors[:1])

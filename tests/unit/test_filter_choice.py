@@ -124,7 +124,7 @@ def test_the_least_sram_takes_only_forms_that_cost_none(by_rows: bool) -> None:
         for one in ((), filters)
     )
     assert small is not None and fast is not None
-    assert fast.plan.arena_bytes <= small.plan.arena_bytes
+    assert fast.plan.arena_bytes == small.plan.arena_bytes
     assert [filters[op] for op in (0, 3)] == [FilterForm.WINOGRAD] * 2
     assert by_rows or [fast.filters[op] for op in (0, 3)] == [FilterForm.WINOGRAD_ROW, FilterForm.WINOGRAD]
 
@@ -133,7 +133,7 @@ def test_tiles_have_what_room_there_is_op_by_op() -> None:
     graph, board = narrowing(), load_board(M4F)
     filters = choose_filters(graph, board)
     wish = NativeWish(Optimize.NONE, None, 1 << 20, twins=board.twins, filters=filters)
-    plain = lower_graph(graph, twins=board.twins, filters=list(stages(filters))[2]).plan.arena_bytes
+    plain = lower_graph(graph, twins=board.twins, filters=list(stages(filters))[1]).plan.arena_bytes
     program, _ = plan_native(graph, replace(wish, room_bytes=plain))
     assert program is not None and program.plan.arena_bytes <= plain
     assert (program.filters[0], program.filters[3]) == (FilterForm.WINOGRAD_ROW, FilterForm.WINOGRAD)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tiles in integers are the convolution, two or four times, and its numbers have a place in 16 bits."""
+"""Tiles in integers are the convolution, 24 or four times, and its numbers have a place in 16 bits."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ B_T_4 = np.array(
 )
 A_T_4 = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 """As sapmcu/winograd_conv2d.h has them."""
+ENDS = (-128, 127)
 
 
 def convolved(x: Array, filters: Array) -> Array:
@@ -59,3 +60,10 @@ def test_numbers_have_a_place_in_lanes_of_16_bits(tiles: Tiles) -> None:
     b_t, g, directions = (B_T_4, G_4, 1) if tiles is ONE_ROW else (B_T, G_2, 2)
     largest_x, largest_filter = (np.abs(one).sum(axis=1).max() ** directions * 128 for one in (b_t, g))
     assert largest_x <= 32_767 and largest_filter << (tiles.max_bits - RAISED + 1) <= 32_767
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(("tiles", "most"), [(TWO_ROWS, 9), (ONE_ROW, 24)], ids=["two rows", "one row"])
+def test_the_ends_of_int8_reach_the_bound(tiles: Tiles, most: int, end: int) -> None:
+    planes = tiles.transformed(np.full((1, 3, 3, 1), end))
+    assert int(np.abs(planes).max()) == most * abs(end)
